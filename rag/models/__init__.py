@@ -1,0 +1,1 @@
+"""Models: what turns text into vectors and scores, each behind a protocol."""
