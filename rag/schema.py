@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,11 @@ class Paper:
     def link(self) -> str | None:
         """The best address of the paper: arXiv, else DOI, else its http(s) url; None if unknown."""
         if self.arxiv_id:
-            return f"https://arxiv.org/abs/{self.arxiv_id}"
+            return f"https://arxiv.org/abs/{quote(self.arxiv_id)}"
         if self.doi:
-            return f"https://doi.org/{self.doi}"
+            return f"https://doi.org/{quote(self.doi)}"
         if self.url and self.url.lower().startswith(("http://", "https://")):
-            return self.url
+            return quote(self.url, safe=":/?#[]@!$&()*+,;=%~'")
         return None
 
 

@@ -1,0 +1,46 @@
+"""Footnoted's library: questions over paper abstracts, answered with footnotes.
+
+Importing it loads no third-party package; each is imported where it is first needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rag.assistant import AddReport, Assistant, Conversation
+    from rag.errors import RagError
+    from rag.schema import Answer, Citation, Claim, Filters, Hit, Paper, Verdict
+
+__all__ = [
+    "AddReport",
+    "Answer",
+    "Assistant",
+    "Citation",
+    "Claim",
+    "Conversation",
+    "Filters",
+    "Hit",
+    "Paper",
+    "RagError",
+    "Verdict",
+]
+
+_HOMES = {
+    "AddReport": "rag.assistant",
+    "Assistant": "rag.assistant",
+    "Conversation": "rag.assistant",
+    "RagError": "rag.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'rag' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "rag.schema")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

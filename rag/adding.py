@@ -1,0 +1,165 @@
+"""Adding papers to a collection: files → catalog → passages → vectors.
+
+Records go into the catalog first, fast, and are searchable by words from then on; then the papers
+that wait for vectors are embedded, batch by batch. Whatever interrupts it, what was reported as
+done stays done, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rag.ingest.reading import read_papers
+from rag.schema import BadRecord, Passage, Record
+from rag.store.writing import Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.models.embedder import Embedder
+    from rag.store.catalog import StoredPaper
+    from rag.store.collection import Collection, Writing
+
+RECORDS_PER_COMMIT = 200
+PAPERS_PER_COMMIT = 64
+
+
+class Stage(StrEnum):
+    """What an `add` or a rebuild is doing; papers are counted, passages when indexing."""
+
+    READING = "reading"
+    EMBEDDING = "embedding"
+    INDEXING = "indexing"
+
+
+class OnProgress(Protocol):
+    """Called as work goes on: ``total`` is None while it is unknown. Must not raise."""
+
+    def __call__(self, stage: Stage, done: int, total: int | None) -> None:
+        """Tell that ``done`` of ``total`` papers are through this stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What an `add` did: papers by outcome, records skipped with reasons, passages, seconds."""
+
+    added: int = 0
+    updated: int = 0
+    merged: int = 0
+    unchanged: int = 0
+    skipped: tuple[BadRecord, ...] = ()
+    passages: int = 0
+    seconds: float = 0.0
+
+    @property
+    def records(self) -> int:
+        """How many records were read, the skipped ones not counted."""
+        return self.added + self.updated + self.merged + self.unchanged
+
+    def __str__(self) -> str:
+        parts = [
+            f"{count:,} {name}"
+            for name, count in (
+                ("added", self.added),
+                ("updated", self.updated),
+                ("merged with a held paper", self.merged),
+                ("unchanged", self.unchanged),
+                ("skipped", len(self.skipped)),
+            )
+            if count
+        ]
+        return f"{', '.join(parts) or 'nothing to add'} ({self.seconds:.1f} s)"
+
+
+def add_papers(
+    collection: Collection,
+    embedder: Embedder,
+    paths: Sequence[Path],
+    on_progress: OnProgress,
+) -> AddReport:
+    """Read papers from files and folders into a collection and embed what is new.
+
+    Raises:
+        FileError: a path does not exist, or a single file is in no known format.
+        LockedError: another process is writing.
+    """
+    started = time.perf_counter()
+    items = itertools.chain.from_iterable(map(read_papers, paths))
+    with collection.writing(embedder) as writing:
+        outcomes, skipped = _take_in(writing, items, on_progress)
+        passages = embed_waiting(collection, writing, embedder, on_progress)
+    return AddReport(
+        added=outcomes[Outcome.ADDED],
+        updated=outcomes[Outcome.UPDATED],
+        merged=outcomes[Outcome.MERGED],
+        unchanged=outcomes[Outcome.UNCHANGED],
+        skipped=tuple(skipped),
+        passages=passages,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _take_in(
+    writing: Writing, items: Iterable[Record | BadRecord], on_progress: OnProgress
+) -> tuple[Counter[Outcome], list[BadRecord]]:
+    outcomes: Counter[Outcome] = Counter()
+    skipped: list[BadRecord] = []
+    stream = iter(items)
+    while batch := list(itertools.islice(stream, RECORDS_PER_COMMIT)):
+        skipped += [item for item in batch if isinstance(item, BadRecord)]
+        outcomes.update(writing.catalog.put([item for item in batch if isinstance(item, Record)]))
+        on_progress(Stage.READING, outcomes.total() + len(skipped), None)
+    return outcomes, skipped
+
+
+def embed_waiting(
+    collection: Collection, writing: Writing, embedder: Embedder, on_progress: OnProgress
+) -> int:
+    """Give every paper that waits its passages and vectors; returns how many passages."""
+    total = collection.catalog.counts()["unembedded"]
+    if not total:
+        return 0
+    written = done = 0
+    on_progress(Stage.EMBEDDING, 0, total)
+    embedded = _embedded(writing, embedder)
+    while batch := list(itertools.islice(embedded, PAPERS_PER_COMMIT)):
+        written += writing.catalog.put_passages(batch)
+        writing.follow()
+        done += len(batch)
+        on_progress(Stage.EMBEDDING, done, total)
+    return written
+
+
+def _embedded(
+    writing: Writing, embedder: Embedder
+) -> Iterator[tuple[int, list[Passage], NDArray[np.float32]]]:
+    """Every waiting paper's number, passages and vectors, in order."""
+    import numpy as np
+
+    from rag.ingest.passages import PassageParser, cut_passages
+
+    parser = PassageParser(max_tokens=embedder.max_tokens, count=embedder.count_tokens)
+    cut = (
+        (stored.number, cut_passages(parser, stored.paper, stored.spans))
+        for stored in _waiting(writing)
+    )
+    papers, for_texts = itertools.tee(cut)
+    vectors = embedder.embed_stream(text for _, pairs in for_texts for _, text in pairs)
+    for number, pairs in papers:
+        rows = list(itertools.islice(vectors, len(pairs)))
+        yield number, [passage for passage, _ in pairs], np.stack(rows)
+
+
+def _waiting(writing: Writing) -> Iterator[StoredPaper]:
+    after = 0
+    while page := writing.catalog.unembedded(after, PAPERS_PER_COMMIT):
+        yield from page
+        after = page[-1].number

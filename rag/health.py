@@ -1,0 +1,175 @@
+"""What is wrong with a collection, and which command mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import RagError
+from rag.store import database
+from rag.store.collection import CHROMA, Collection
+
+if TYPE_CHECKING:
+    from rag.models.embedder import Embedder
+
+REBUILD = "footnoted rebuild"
+RESTORE = "restore the directory from a backup, or move it away and add your files again"
+_PROBE_TIMEOUT_S = 120
+_LOW_DISK_BYTES = 200 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, whether it is well, details, and what to do if it is not."""
+
+    check: str
+    well: bool
+    detail: str
+    remedy: str = ""
+
+
+def examine(collection: Collection, embedder: Embedder) -> Iterator[Finding]:
+    """Check a collection from the disk up; changes nothing. Yields findings as they are made."""
+    yield _disk(collection.directory)
+    for check in (_catalog_file, _full_text, _papers, _vectors, _waiting, _embedder, _chroma):
+        try:
+            yield check(collection, embedder)
+        except RagError as error:
+            yield Finding(check.__name__.strip("_").replace("_", " "), False, str(error), RESTORE)
+
+
+def _disk(directory: Path) -> Finding:
+    free = shutil.disk_usage(directory).free
+    detail = f"{directory}, {free / 2**30:.1f} GiB free"
+    if not os.access(directory, os.W_OK):
+        return Finding("disk", False, f"{detail}, read-only", "allow writing, to add papers")
+    if free < _LOW_DISK_BYTES:
+        return Finding("disk", False, detail, "make room before adding papers")
+    return Finding("disk", True, detail)
+
+
+def _query(collection: Collection, sql: str) -> list[tuple[object, ...]]:
+    path = collection.directory / database.FILE_NAME
+    connection = database.connect(path, write=False)
+    try:
+        with database.in_words(path):
+            return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def _catalog_file(collection: Collection, _: Embedder) -> Finding:
+    problems = [str(row[0]) for row in _query(collection, "PRAGMA integrity_check(5)")]
+    problems = [problem for problem in problems if problem != "ok"]
+    problems += [str(row) for row in _query(collection, "PRAGMA foreign_key_check")][:5]
+    if problems:
+        return Finding("catalog file", False, "; ".join(problems), RESTORE)
+    counts = collection.catalog.counts()
+    detail = f"{counts['papers']:,} papers, {counts['passages']:,} passages"
+    return Finding("catalog file", True, detail)
+
+
+def _full_text(collection: Collection, _: Embedder) -> Finding:
+    if not os.access(collection.directory, os.W_OK):
+        return Finding("full-text index", True, "not looked at: read-only")
+    path = collection.directory / database.FILE_NAME
+    sql = "INSERT INTO papers_fts(papers_fts, rank) VALUES ('integrity-check', 1)"
+    connection = database.connect(path, write=True)
+    try:
+        connection.execute("BEGIN")
+        connection.execute(sql)
+        connection.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        return Finding("full-text index", False, str(error), REBUILD)
+    finally:
+        connection.close()
+    return Finding("full-text index", True, "matches the papers")
+
+
+def _papers(collection: Collection, _: Embedder) -> Finding:
+    for held in collection.catalog.all_papers():
+        end = 0
+        for start, stop in held.spans:
+            if not end <= start < stop <= len(held.paper.abstract):
+                detail = f"paper {held.paper.id}: sentence {start}-{stop} lies outside its abstract"
+                return Finding("sentences", False, detail, f"footnoted remove {held.paper.id}")
+            end = stop
+    return Finding("sentences", True, "every offset lies in its abstract")
+
+
+def _vectors(collection: Collection, embedder: Embedder) -> Finding:
+    ((missing,),) = _query(
+        collection,
+        "SELECT count(*) FROM passages WHERE id NOT IN (SELECT passage FROM vectors)",
+    )
+    ((wrong,),) = _query(
+        collection,
+        f"SELECT count(*) FROM vectors WHERE length(vector) != {4 * embedder.dimension}",
+    )
+    if missing or wrong:
+        detail = f"{missing} passages without a vector, {wrong} of another dimension"
+        return Finding("vectors", False, detail, f"{REBUILD} --embed")
+    return Finding("vectors", True, f"one of dimension {embedder.dimension} a passage")
+
+
+def _waiting(collection: Collection, _: Embedder) -> Finding:
+    waiting = collection.catalog.counts()["unembedded"]
+    if waiting:
+        detail = f"{waiting:,} papers are searched by words only until they are embedded"
+        return Finding("embedding", False, detail, REBUILD)
+    return Finding("embedding", True, "no paper waits")
+
+
+def _embedder(collection: Collection, embedder: Embedder) -> Finding:
+    collection.check_embedder(embedder)
+    embedder.embed_query("probe")
+    return Finding("embedder", True, f"{embedder.name}, checksum {embedder.checksum[:12]}")
+
+
+def _chroma(collection: Collection, _: Embedder) -> Finding:
+    meta = collection.catalog.meta()
+    upto = int(meta.get("indexed_upto", 0))
+    expected = collection.catalog.passages_upto(upto)
+    behind = collection.catalog.passages_upto(collection.catalog.last_passage()) - expected
+    if not expected and not behind:
+        return Finding("chroma", True, "nothing to hold yet")
+    directory = collection.directory / CHROMA
+    if not directory.exists():
+        return Finding("chroma", False, f"{directory} is missing", REBUILD)
+    found = probe(directory)
+    if "error" in found:
+        return Finding("chroma", False, str(found["error"]), REBUILD)
+    if found["id"] != meta.get("chroma_id"):
+        return Finding("chroma", False, "it is not the index that the catalog knows", REBUILD)
+    if int(str(found["count"])) < expected:
+        detail = f"{found['count']} vectors, the catalog has {expected}"
+        return Finding("chroma", False, detail, REBUILD)
+    if behind:
+        return Finding("chroma", False, f"{behind} passages behind the catalog", REBUILD)
+    return Finding("chroma", True, f"{expected:,} vectors")
+
+
+def probe(directory: Path) -> dict[str, object]:
+    """Open a Chroma directory in a process of its own: ``id`` and ``count``, or ``error``."""
+    command = [sys.executable, "-m", "rag.store.probe", str(directory)]
+    try:
+        done = subprocess.run(  # noqa: S603 (our own module, no shell)
+            command, capture_output=True, timeout=_PROBE_TIMEOUT_S, check=False, text=True
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"opening {directory} did not end within {_PROBE_TIMEOUT_S} s"}
+    if done.returncode < 0:
+        return {"error": f"opening {directory} crashed (signal {-done.returncode})"}
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return {"error": f"opening {directory} failed: {last}"}
+    result: dict[str, object] = json.loads(done.stdout)
+    return result

@@ -1,0 +1,100 @@
+"""Authors as files write them, as a list of names with the given name first."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+MAX_CHARS = 200_000
+_SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|phd|md)\.?", re.IGNORECASE)
+_AND = re.compile(r",?\s+(?:and|&)\s+", re.IGNORECASE)
+_NOTE = re.compile(r"\s*\([^()]*\)")
+
+
+def authors_from(value: object) -> Iterator[str]:
+    """Names from a string or from a list of strings, of objects, or of lists of name parts.
+
+    In a string, names are separated by semicolons, by "and", or by commas; "Last, First" becomes
+    "First Last".
+    """
+    if isinstance(value, str):
+        yield from _from_string(value[:MAX_CHARS])
+    elif isinstance(value, Mapping):
+        yield _from_object(value)
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, str):
+                yield _given_first(item)
+            elif isinstance(item, Mapping):
+                yield _from_object(item)
+            elif isinstance(item, list):
+                yield _from_parts(item)
+
+
+def _from_string(text: str) -> Iterator[str]:
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        listed = _literal(text)
+        if listed is not None:
+            yield from authors_from(listed)
+            return
+    text = _NOTE.sub("", text)
+    if ";" in text:
+        parts = text.split(";")
+    else:
+        parts = _AND.split(text)
+        if not all(_is_inverted(part, alone=len(parts) == 1) for part in parts):
+            parts = [name for part in parts for name in part.split(",")]
+    yield from (_given_first(part) for part in parts if part.strip())
+
+
+def _is_inverted(part: str, *, alone: bool) -> bool:
+    """Whether a part is one name: without a comma, or "Last, First".
+
+    Of "Smith, Ann" alone only a single word before the comma tells it from a list of two.
+    """
+    last, comma, first = part.partition(",")
+    if not comma:
+        return True
+    return "," not in first and not (alone and " " in last.strip())
+
+
+def _given_first(name: str) -> str:
+    last, comma, first = (part.strip() for part in name.partition(","))
+    if not comma or not first or "," in first or _SUFFIX.fullmatch(first):
+        return name.strip()
+    return f"{first} {last}"
+
+
+def _from_object(item: Mapping[str, object]) -> str:
+    fields = {str(key).lower().replace("_", ""): value for key, value in item.items()}
+    for key in ("name", "fullname", "displayname", "rawauthorname"):
+        if isinstance(whole := fields.get(key), str) and whole.strip():
+            return _given_first(whole)
+    if isinstance(author := fields.get("author"), Mapping):
+        return _from_object(author)
+    given = next(
+        (fields[k] for k in ("given", "firstname", "first", "forename") if k in fields), ""
+    )
+    family = next((fields[k] for k in ("family", "lastname", "last", "surname") if k in fields), "")
+    return " ".join(part for part in (given, family) if isinstance(part, str)).strip()
+
+
+def _from_parts(parts: list[object]) -> str:
+    """A name in arXiv's parts: ``["Last", "First", "Jr."]``."""
+    names = [part for part in parts if isinstance(part, str)]
+    return " ".join([*names[1:2], *names[:1], *names[2:3]]).strip()
+
+
+def _literal(text: str) -> list[object] | None:
+    """A list written as JSON or as Python, as tables hold it."""
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            value = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        if isinstance(value, list):
+            return value
+    return None

@@ -1,0 +1,148 @@
+"""Reads JSON values one after another from a text, in bounded memory, past broken ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from rag.ingest.text import MAX_LINE_CHARS
+
+MAX_TRIES = 1_000
+"""How many places to try to go on from after a broken value."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_OPENING = re.compile(r"\[[ \t\n\r]*(?P<first>(?=\S))?")
+_OBJECT = re.compile(r"(?<=[,\[\]}\s])\{")
+_DECODER = json.JSONDecoder()
+
+
+class BrokenJsonError(Exception):
+    """A value is not valid JSON; says what is wrong with it and in which line."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(f"not valid JSON: {reason} (line {line})")
+
+
+class JsonStream:
+    """A text of JSON with a position in it, read as far as it is needed."""
+
+    def __init__(self, chunks: Iterator[str]) -> None:
+        self._chunks = chunks
+        self._text = ""
+        self._at = 0
+        self.line = 1
+        """The line (from 1) of the position."""
+
+    def peek(self) -> str:
+        """Go on to the next character that is not white space: that one, or "" at the end."""
+        while True:
+            self._go_to(_SPACE.match(self._text, self._at).end())  # type: ignore[union-attr]
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._read_on():
+                return ""
+
+    def take(self, character: str) -> bool:
+        """Go past the next character that is not white space if it is this one."""
+        if self.peek() != character:
+            return False
+        self._go_to(self._at + 1)
+        return True
+
+    def value(self) -> object:
+        """The value at the position, which goes past it.
+
+        Raises:
+            BrokenJsonError: It is not valid, or longer than a line may be; the position stays.
+        """
+        self.peek()
+        value, length = self._decoded()
+        self._go_to(self._at + length)
+        return value
+
+    def name(self) -> str:
+        """The name of a field at the position, which goes past it and its colon.
+
+        Raises:
+            BrokenJsonError: There is no name or no colon.
+        """
+        name = self.value()
+        if not isinstance(name, str) or not self.take(":"):
+            raise BrokenJsonError("expected a name and a colon", self.line)
+        return name
+
+    def look(self) -> object:
+        """The value at the position, which stays; None where it is broken."""
+        try:
+            return self._decoded()[0]
+        except BrokenJsonError:
+            return None
+
+    def look_into_list(self) -> object:
+        """The first value of the list at the position, which stays; None if there is none."""
+        while (opening := _OPENING.match(self._text, self._at)) and not opening["first"]:
+            if not self._read_on():
+                return None
+        try:
+            return self._decoded(opening.end() - self._at)[0] if opening else None
+        except BrokenJsonError:
+            return None
+
+    def skip_to_object(self, *names: str) -> bool:
+        """From a broken value on to the next object that has a field of one of these names.
+
+        False if there is none, or none among the next places to try; then the text is at its
+        end.
+        """
+        for _ in range(MAX_TRIES):
+            while not (found := _OBJECT.search(self._text, self._at + 1)):
+                self._go_to(max(self._at, len(self._text) - 1))
+                if not self._read_on():
+                    break
+            if not found:
+                break
+            self._go_to(found.start())
+            value = self.look()
+            if isinstance(value, dict) and any(str(key).lower() in names for key in value):
+                return True
+        self._go_to(len(self._text))
+        while self._read_on():
+            self._go_to(len(self._text))
+        return False
+
+    def _decoded(self, offset: int = 0) -> tuple[object, int]:
+        """The value ``offset`` characters on, and how many characters it takes."""
+        while True:
+            start = self._at + offset
+            try:
+                value, end = _DECODER.raw_decode(self._text, start)
+                # What stands at the end of what was read so far may go on: 12 | 34.
+                if end < len(self._text) or not self._read_on():
+                    return value, end - start
+                continue
+            except json.JSONDecodeError as error:
+                reason, where = error.msg, error.pos
+            except (ValueError, RecursionError) as error:
+                raise BrokenJsonError(str(error), self.line) from None
+            unfinished = where > len(self._text) - 16 or reason.startswith("Unterminated string")
+            if len(self._text) - start > MAX_LINE_CHARS:
+                reason = f"{reason}, and no end within {MAX_LINE_CHARS:,} characters"
+                unfinished = False
+            if not unfinished or not self._read_on():
+                line = self.line + self._text.count("\n", self._at, where)
+                raise BrokenJsonError(reason, line)
+
+    def _go_to(self, position: int) -> None:
+        self.line += self._text.count("\n", self._at, position)
+        self._at = position
+
+    def _read_on(self) -> bool:
+        """Forget what is behind the position and read about as much again; False at the end."""
+        wanted = len(self._text) - self._at + 1
+        pieces = [self._text[self._at :]]
+        while wanted > 0 and (piece := next(self._chunks, None)) is not None:
+            pieces.append(piece)
+            wanted -= len(piece)
+        self._text, self._at = "".join(pieces), 0
+        return len(pieces) > 1

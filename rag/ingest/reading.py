@@ -1,0 +1,101 @@
+"""Reads papers from files and folders: the entry point of ingest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from rag.errors import FileError
+from rag.ingest.formats import FORMATS, recognised
+from rag.ingest.formats.fields import storable
+from rag.ingest.text import READ_ERRORS, open_text, reading_stopped
+from rag.schema import BadRecord, Place, Record
+
+
+def read_papers(path: Path | str) -> Iterator[Record | BadRecord]:
+    """The papers of a file, or of every file in a folder and the folders in it.
+
+    The format is recognised by content. In a folder files come in the order of their names;
+    hidden ones (``.name``) are passed over, and a file that cannot be read is a `BadRecord`.
+    Nothing is raised once a record was given: what goes wrong then is a `BadRecord` too.
+
+    Args:
+        path: A file or folder. ``Record.source`` is relative to the folder it stands in, with
+            ``/`` between the parts: ``daily_papers/000.txt``.
+
+    Raises:
+        FileError: There is nothing at the path, a single file is in no known format or cannot be
+            read, or a folder holds no files. Raised by the call for a missing path, otherwise
+            when the first record is asked for.
+    """
+    if not str(path):
+        raise FileError("no path is given: name a file or a folder")
+    # Not resolve(): a symbolic link keeps its own name.
+    path = Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
+    if not os.path.lexists(path):
+        raise FileError(f"{shown(str(path))} does not exist: check the path")
+    return _folder(path) if os.path.isdir(path) else _file(path, shown(path.name))  # noqa: PTH112
+
+
+def shown(name: str) -> str:
+    """A path as text that can be stored and printed, with ``/`` between its parts."""
+    return storable(name.replace("\n", " ").replace("\t", " ")).replace(os.sep, "/")
+
+
+def _file(path: Path, name: str) -> Iterator[Record | BadRecord]:
+    """The papers of one file. Raises FileError as long as nothing was given."""
+    source = open_text(path, name)
+    form = recognised(source.head)
+    if form is None:
+        known = "; ".join(known.name for known in FORMATS)
+        raise FileError(f"{name} is in no known format. Known are: {known}")
+    line = None
+    try:
+        for item in form.read(source):
+            line = item.place.line
+            yield item
+    except READ_ERRORS as error:
+        if line is None:
+            raise FileError(f"{name}: {reading_stopped(error)}") from error
+        yield BadRecord(source.place(line), reading_stopped(error))
+
+
+def _folder(top: Path) -> Iterator[Record | BadRecord]:
+    found = False
+    for path, failure in _files(top):
+        found = True
+        name = shown(str(path.relative_to(top.parent)))
+        if failure:
+            yield BadRecord(Place(name), failure)
+            continue
+        try:
+            yield from _file(path, name)
+        except FileError as error:
+            reason = str(error).removeprefix(name).lstrip(": ").removeprefix("is ")
+            yield BadRecord(Place(name), reason)
+    if not found:
+        raise FileError(f"{shown(str(top))} holds no files: name a folder with papers in it")
+
+
+def _files(top: Path) -> Iterator[tuple[Path, str | None]]:
+    """Files in order of their names, depth first; a folder that cannot be listed with the reason.
+
+    Links to folders are followed, but no folder is read twice.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        if not os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where access is denied)
+            yield path, None
+            continue
+        try:
+            status = path.stat()
+            names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208 (names, not paths)
+        except OSError as error:
+            yield path, f"the folder cannot be listed: {error.strerror}"
+            continue
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            waiting += [path / name for name in names if not name.startswith(".")]

@@ -1,0 +1,373 @@
+"""A collection: a directory with the catalog (the truth) and Chroma (an index of it).
+
+One writer at a time holds the lock. The catalog is written first; ``indexed_upto`` in it says up
+to which passage Chroma has followed. A reader takes what lies beyond that mark straight from the
+catalog, so it sees every acknowledged passage whatever became of Chroma or of the process that
+wrote; the next writer brings Chroma up to the mark again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import (
+    CollectionError,
+    DamagedError,
+    EmbedderMismatchError,
+    ForeignError,
+    LockedError,
+    NoCollectionError,
+)
+from rag.schema import Filters
+from rag.store import database
+from rag.store.catalog import Catalog
+from rag.store.vectors import VectorIndex
+from rag.store.writing import CatalogWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.models.embedder import Embedder
+
+_LOG = logging.getLogger(__name__)
+
+CHROMA = "chroma"
+LOCK = "lock"
+# Passages that a reader scores straight from the catalog before it opens Chroma anew: 2,000
+# vectors of 384 numbers cost about 4 ms.
+MAX_TAIL = 2_000
+# Up to this many papers that a filter lets through are scored exactly; beyond, Chroma is asked
+# for more and the rest filtered away (its own `where` costs 120 ms and more at 100,000).
+MAX_EXACT_PAPERS = 4_000
+MAX_OVERFETCH = 1_500
+
+_FOLLOW_BATCH = 500
+
+Tick = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What the holder of the lock works with."""
+
+    catalog: CatalogWriter
+    follow: Callable[[], None]
+    """Bring Chroma up to what the catalog holds."""
+
+
+class Collection:
+    """A collection directory, open for searching from any thread.
+
+    Raises:
+        NoCollectionError: there is none and ``create`` is false.
+        ForeignError: the directory holds something else.
+        StorageError: it cannot be created or opened.
+    """
+
+    def __init__(self, directory: Path, *, create: bool) -> None:
+        self.directory = directory
+        self._path = directory / database.FILE_NAME
+        self._lock_for_index = threading.Lock()
+        self._index: VectorIndex | None = None
+        self._index_id = ""
+        self._upto = 0
+        if not self._path.exists():
+            if not create:
+                raise NoCollectionError(
+                    f"there is no collection at {directory}; make one with 'footnoted add FILES'"
+                )
+            self._create()
+        database.connect(self._path, write=False).close()
+        self.catalog = Catalog(self._path)
+
+    def _create(self) -> None:
+        with database.in_words(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            foreign = [p.name for p in self.directory.iterdir() if p.name not in (LOCK, CHROMA)]
+        if any(not name.startswith("catalog.") for name in foreign):
+            raise ForeignError(
+                f"{self.directory} is not empty and is no collection (it holds "
+                f"{sorted(foreign)[0]!r}); name a new directory"
+            )
+        with self._locked(timeout_s=30):
+            if not self._path.exists():
+                database.create(self._path)
+
+    @contextmanager
+    def _locked(self, timeout_s: float) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.directory / LOCK)
+        try:
+            with database.in_words(self.directory):
+                lock.acquire(timeout=timeout_s)
+        except Timeout as error:
+            raise LockedError(
+                f"another process is writing to {self.directory} (waited {timeout_s:g} s); "
+                "wait until it ends, or stop it: nothing that it reported as added is lost"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # -- the embedder
+
+    def check_embedder(self, embedder: Embedder) -> None:
+        """Refuse an embedder other than the one that made the vectors.
+
+        Raises:
+            EmbedderMismatchError: name, dimension or checksum differ.
+        """
+        meta = self.catalog.meta()
+        stored = {key: meta[key] for key in _identity(embedder) if key in meta}
+        if stored and stored != _identity(embedder):
+            raise EmbedderMismatchError(
+                f"{self.directory} was embedded with {_describe(stored)}, in use is "
+                f"{_describe(_identity(embedder))}; choose the first with --embedder, or embed "
+                "everything anew with 'footnoted rebuild --embed'"
+            )
+
+    # -- writing
+
+    @contextmanager
+    def writing(self, embedder: Embedder, timeout_s: float = 10.0) -> Iterator[Writing]:
+        """Hold the lock and change the collection; Chroma follows before the lock is let go.
+
+        Raises:
+            LockedError: another process holds the lock for longer than ``timeout_s``.
+            EmbedderMismatchError: the collection was made with another embedder.
+        """
+        with self._locked(timeout_s):
+            self.check_embedder(embedder)
+            writer = CatalogWriter(self._path)
+            follower = _Follower(self, writer)
+            try:
+                writer.set_meta(**_identity(embedder))
+                follower.follow()
+                yield Writing(writer, follower.follow)
+                follower.follow()
+            finally:
+                writer.close()
+                follower.hand_over()
+
+    def rebuild(
+        self, embedder: Embedder, *, embed: bool = False, on_tick: Tick | None = None
+    ) -> None:
+        """Make Chroma and the full-text index again; with ``embed``, drop the vectors too.
+
+        Papers whose vectors were dropped wait to be embedded (see `rag.adding`). ``on_tick`` is
+        called with vectors done and in all.
+        """
+        with self._locked(timeout_s=10.0):
+            if not embed:
+                self.check_embedder(embedder)
+            writer = CatalogWriter(self._path)
+            try:
+                if embed:
+                    writer.forget_vectors()
+                    writer.set_meta(**_identity(embedder))
+                writer.rebuild_full_text()
+                self.use(None, "", 0)
+                VectorIndex.erase(self.directory / CHROMA)
+                writer.set_meta(indexed_upto="0", chroma_id="")
+                follower = _Follower(self, writer)
+                follower.follow(on_tick)
+                follower.hand_over()
+            finally:
+                writer.close()
+
+    # -- searching
+
+    def nearest(self, vector: NDArray[np.float32], limit: int, filters: Filters) -> list[int]:
+        """Numbers of the papers with the nearest passages, nearest first, each once.
+
+        ``vector`` has shape (dimension,) and unit length; about ``limit`` passages are looked at.
+        """
+        if not filters:
+            return self._papers_of(self._nearest_passages(vector, limit))
+        allowed = self.catalog.matching(filters)
+        if len(allowed) <= MAX_EXACT_PAPERS or not self._writable:
+            ids, vectors = self.catalog.vectors_of(allowed)
+            return self._papers_of([id_ for id_, _ in _scored(ids, vectors, vector, limit)])
+        share = len(allowed) / self.catalog.counts()["papers"]
+        wanted = min(MAX_OVERFETCH, int(1.3 * limit / share))
+        inside = set(allowed)
+        numbers = self._papers_of(self._nearest_passages(vector, wanted))
+        return [number for number in numbers if number in inside][:limit]
+
+    def _papers_of(self, ids: list[int]) -> list[int]:
+        numbers = {passage.id: number for number, passage in self.catalog.passages(ids)}
+        return list(dict.fromkeys(numbers[id_] for id_ in ids if id_ in numbers))
+
+    def _nearest_passages(self, vector: NDArray[np.float32], limit: int) -> list[int]:
+        with self._lock_for_index:
+            self._refresh_index()
+            found = self._index.nearest(vector, limit) if self._index else []
+            upto = self._upto
+        ids, vectors = self.catalog.vectors_after(upto, -1)
+        if not ids:
+            return found
+        beside = [number for number, _ in _scored(ids, vectors, vector, limit)]
+        if not found:
+            return beside
+        # The two lists meet by exact scores: Chroma's ids are scored from the catalog as well.
+        numbers = {number for number, _ in self.catalog.passages(found)}
+        known, matrix = self.catalog.vectors_of(numbers)
+        wanted = set(found)
+        rows = [i for i, id_ in enumerate(known) if id_ in wanted]
+        merged = _scored([known[i] for i in rows], matrix[rows], vector, limit)
+        merged += _scored(ids, vectors, vector, limit)
+        return [id_ for id_, _ in sorted(merged, key=lambda item: -item[1])[:limit]]
+
+    @property
+    def _writable(self) -> bool:
+        return os.access(self.directory, os.W_OK)
+
+    def _refresh_index(self) -> None:
+        """Open Chroma, or open it anew when another process wrote much or made it again."""
+        if not self._writable:  # Chroma writes even to read: search the catalog's vectors exactly
+            return
+        meta = self.catalog.meta()
+        upto, chroma_id = int(meta.get("indexed_upto", 0)), meta.get("chroma_id", "")
+        if chroma_id and (chroma_id != self._index_id or upto - self._upto > MAX_TAIL):
+            self._replace(*self._open_index(upto, chroma_id))
+
+    def _open_index(self, upto: int, chroma_id: str) -> tuple[VectorIndex | None, str, int]:
+        """Chroma, mended first if it is not what the catalog says it is.
+
+        Where it cannot be mended now, the catalog's vectors are searched exactly instead.
+        """
+        index = self.index_as_marked(upto, chroma_id)
+        if index is None:
+            try:
+                with self._locked(timeout_s=0.0):
+                    index, chroma_id, upto = self._mend()
+            except CollectionError as error:
+                _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
+                return None, chroma_id, 0
+        return index, chroma_id, upto
+
+    def _mend(self) -> tuple[VectorIndex, str, int]:
+        writer = CatalogWriter(self._path)
+        try:
+            follower = _Follower(self, writer)
+            index = follower.open()
+            follower.follow()
+            return index, follower.chroma_id, follower.upto
+        finally:
+            writer.close()
+
+    def index_as_marked(self, upto: int, chroma_id: str) -> VectorIndex | None:
+        """Chroma's index if it is the one the catalog knows and nothing up to ``upto`` misses."""
+        try:
+            index = VectorIndex(self.directory / CHROMA)
+        except DamagedError as error:
+            _LOG.warning("%s", error)
+            return None
+        if index.id == chroma_id and index.count() >= self.catalog.passages_upto(upto):
+            return index
+        index.close()
+        return None
+
+    def _replace(self, index: VectorIndex | None, chroma_id: str, upto: int) -> None:
+        if self._index is not None:
+            self._index.close()
+        self._index, self._index_id, self._upto = index, chroma_id, upto
+
+    def use(self, index: VectorIndex | None, chroma_id: str, upto: int) -> None:
+        """Search with this index from now on; the one used before is closed."""
+        with self._lock_for_index:
+            self._replace(index, chroma_id, upto)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self.use(None, "", 0)
+        self.catalog.close()
+
+
+class _Follower:
+    """Brings Chroma up to the catalog; used by whoever holds the lock."""
+
+    def __init__(self, collection: Collection, writer: CatalogWriter) -> None:
+        self._collection = collection
+        self._catalog = collection.catalog
+        self._writer = writer
+        self.index: VectorIndex | None = None
+        meta = self._catalog.meta()
+        self.chroma_id = meta.get("chroma_id", "")
+        self.upto = int(meta.get("indexed_upto", 0))
+
+    def follow(self, on_tick: Tick | None = None) -> None:
+        """Add what is new, drop what is gone; opens Chroma only if there is something to do."""
+        gone = self._writer.gone()
+        last = self._catalog.last_passage()
+        if last <= self.upto and not gone:
+            return
+        index = self.index or self.open()
+        done, total = 0, self._catalog.passages_upto(last) - self._catalog.passages_upto(self.upto)
+        while True:
+            ids, vectors = self._catalog.vectors_after(self.upto, _FOLLOW_BATCH)
+            if not ids:
+                break
+            index.upsert(ids, vectors)
+            self.upto = ids[-1]
+            self._writer.indexed(self.upto, ())
+            done += len(ids)
+            if on_tick:
+                on_tick(done, total)
+        if gone:
+            index.delete(gone)
+            self._writer.indexed(self.upto, gone)
+
+    def open(self) -> VectorIndex:
+        """Chroma as the catalog knows it, or an empty one in place of anything else."""
+        index = None
+        if self.chroma_id:
+            index = self._collection.index_as_marked(self.upto, self.chroma_id)
+        if index is None:
+            VectorIndex.erase(self._collection.directory / CHROMA)
+            index = VectorIndex(self._collection.directory / CHROMA)
+            self.upto, self.chroma_id = 0, index.id
+            self._writer.set_meta(chroma_id=index.id, indexed_upto="0")
+        self.index = index
+        return index
+
+    def hand_over(self) -> None:
+        """Let the collection search with the index that was just written."""
+        if self.index is not None:
+            self._collection.use(self.index, self.chroma_id, self.upto)
+
+
+def _identity(embedder: Embedder) -> dict[str, str]:
+    return {
+        "embedder": embedder.name,
+        "dimension": str(embedder.dimension),
+        "embedder_checksum": embedder.checksum,
+    }
+
+
+def _describe(identity: dict[str, str]) -> str:
+    return (
+        f"{identity['embedder']!r} (dimension {identity['dimension']}, "
+        f"checksum {identity['embedder_checksum'][:12]})"
+    )
+
+
+def _scored(
+    ids: list[int], vectors: NDArray[np.float32], vector: NDArray[np.float32], limit: int
+) -> list[tuple[int, float]]:
+    """The ``limit`` ids with the highest cosine to ``vector``, highest first."""
+    if not ids:
+        return []
+    scores = vectors @ vector
+    order = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))[:limit]
+    return [(ids[i], float(scores[i])) for i in order]

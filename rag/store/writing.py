@@ -1,0 +1,360 @@
+"""Changing the catalog: every public call is one transaction, so a kill leaves all or nothing.
+
+Whoever holds a `CatalogWriter` holds the collection's lock (see `rag.store.collection`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.ingest.identity import (
+    SAME_PAPER_OVERLAP,
+    normalise,
+    paper_hash,
+    paper_id,
+    record_hash,
+    strong_aliases,
+    title_alias,
+    word_overlap,
+)
+from rag.ingest.sentences import split_sentences
+from rag.schema import Passage, Record
+from rag.store import database
+from rag.store.catalog import StoredPaper, fold, stored_paper
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FIELDS = ("year", "venue", "url", "doi", "arxiv_id")
+_COLUMNS = "number, id, title, abstract, authors, year, venue, url, doi, arxiv_id, sentences"
+
+
+class Outcome(StrEnum):
+    """What became of a record."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    MERGED = "merged"
+    UNCHANGED = "unchanged"
+
+
+class CatalogWriter:
+    """Write access to a catalog; use it as a context manager, from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = database.connect(path, write=True)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with database.in_words(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    # -- marks
+
+    def set_meta(self, **marks: str) -> None:
+        """Store settings and marks with the collection."""
+        with self._transaction() as connection:
+            _set_meta(connection, marks)
+
+    # -- records in
+
+    def put(self, records: Sequence[Record]) -> list[Outcome]:
+        """Take records in; returns what became of each, in order.
+
+        A record seen before from the same source is unchanged. A record of a paper that is
+        held fills in what was unknown; its abstract replaces the held one if it is a newer
+        version from the same source, or longer. Papers that turn out to be one are joined.
+        """
+        with self._transaction() as connection:
+            return [_put(connection, record) for record in records]
+
+    def remove(self, number: int) -> None:
+        """Remove a paper with all that belongs to it."""
+        with self._transaction() as connection:
+            _forget(connection, _load(connection, number))
+
+    # -- passages and vectors
+
+    def unembedded(self, after: int, limit: int) -> list[StoredPaper]:
+        """Papers above number ``after`` that wait for passages and vectors."""
+        with database.in_words(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM papers WHERE number IN "
+                "(SELECT paper FROM unembedded WHERE paper > ? ORDER BY paper LIMIT ?) "
+                "ORDER BY number",
+                (after, limit),
+            ).fetchall()
+        return [stored_paper(row, ()) for row in rows]
+
+    def put_passages(
+        self,
+        batch: Iterable[tuple[int, Sequence[Passage], NDArray[np.float32]]],
+    ) -> int:
+        """Store the passages of papers; returns how many.
+
+        Each item is a paper's number, its passages (their ids are given here), and their
+        vectors, shape (passages, dimension).
+        """
+        written = 0
+        with self._transaction() as connection:
+            for number, passages, vectors in batch:
+                for passage, vector in zip(passages, vectors, strict=True):
+                    cursor = connection.execute(
+                        "INSERT INTO passages(paper, first, last, start, end) "
+                        "VALUES (?, ?, ?, ?, ?)",
+                        (number, passage.first, passage.last, passage.start, passage.end),
+                    )
+                    connection.execute(
+                        "INSERT INTO vectors(passage, vector) VALUES (?, ?)",
+                        (cursor.lastrowid, vector.tobytes()),
+                    )
+                    written += 1
+                connection.execute("DELETE FROM unembedded WHERE paper = ?", (number,))
+        return written
+
+    def forget_vectors(self) -> None:
+        """Drop all passages, so that every paper is embedded anew."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM passages")
+            connection.execute("INSERT OR IGNORE INTO unembedded SELECT number FROM papers")
+
+    def rebuild_full_text(self) -> None:
+        """Make the full-text index again from the papers."""
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO papers_fts(papers_fts) VALUES ('rebuild')")
+
+    # -- keeping Chroma in step
+
+    def gone(self) -> list[int]:
+        """Passages that were dropped but may still stand in Chroma."""
+        with database.in_words(self.path):
+            return [row[0] for row in self._connection.execute("SELECT passage FROM gone")]
+
+    def indexed(self, upto: int, gone: Sequence[int]) -> None:
+        """Chroma has every passage up to id ``upto`` and none of ``gone``."""
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM gone WHERE passage = ?", ((id_,) for id_ in gone))
+            _set_meta(connection, {"indexed_upto": str(upto)})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _set_meta(connection: sqlite3.Connection, marks: dict[str, str]) -> None:
+    connection.executemany("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", marks.items())
+
+
+def _fingerprint(connection: sqlite3.Connection, stored: StoredPaper, sign: int) -> None:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'fingerprint'").fetchone()
+    paper = stored.paper
+    total = (int(row[0], 16) if row else 0) + sign * paper_hash(
+        paper.id, paper.title, paper.abstract
+    )
+    _set_meta(connection, {"fingerprint": f"{total % 2**128:032x}"})
+
+
+def _load(connection: sqlite3.Connection, number: int) -> StoredPaper:
+    sql = f"SELECT {_COLUMNS} FROM papers WHERE number = ?"
+    return stored_paper(connection.execute(sql, (number,)).fetchone(), ())
+
+
+def _put(connection: sqlite3.Connection, record: Record) -> Outcome:
+    digest = record_hash(record)
+    if connection.execute(
+        "SELECT 1 FROM records WHERE source = ? AND hash = ?", (record.source, digest)
+    ).fetchone():
+        return Outcome.UNCHANGED
+    number = _same_paper(connection, record)
+    if number is None:
+        number, outcome = _insert(connection, record), Outcome.ADDED
+    else:
+        outcome = _merge(connection, number, record)
+    connection.execute(
+        "INSERT INTO records(source, hash, paper) VALUES (?, ?, ?)",
+        (record.source, digest, number),
+    )
+    aliases = [*strong_aliases(record), title_alias(record.title)]
+    connection.executemany(
+        "INSERT OR IGNORE INTO aliases(alias, paper) VALUES (?, ?)",
+        [(alias, number) for alias in aliases if alias],
+    )
+    _refresh_narrow(connection, number)
+    return outcome
+
+
+def _same_paper(connection: sqlite3.Connection, record: Record) -> int | None:
+    """The number of the paper that this record is about; joins papers that turn out to be one."""
+    found = [
+        int(row[0])
+        for alias in strong_aliases(record)
+        for row in connection.execute("SELECT paper FROM aliases WHERE alias = ?", (alias,))
+    ]
+    found += [n for n in _same_title(connection, record) if n not in found]
+    if not found:
+        return None
+    kept, *others = sorted(set(found))
+    for other in others:
+        _join(connection, kept, other)
+    return kept
+
+
+def _same_title(connection: sqlite3.Connection, record: Record) -> list[int]:
+    alias = title_alias(record.title)
+    rows = connection.execute(
+        "SELECT number, abstract, doi, arxiv_id FROM aliases JOIN papers ON number = paper "
+        "WHERE alias = ? ORDER BY number",
+        (alias,),
+    ).fetchall()
+    return [
+        number
+        for number, abstract, doi, arxiv_id in rows
+        if not _differ(doi, record.doi)
+        and not _differ(arxiv_id, record.arxiv_id)
+        and word_overlap(abstract, record.abstract) >= SAME_PAPER_OVERLAP
+    ]
+
+
+def _differ(a: str | None, b: str | None) -> bool:
+    return bool(a and b and a.casefold() != b.casefold())
+
+
+def _insert(connection: sqlite3.Connection, record: Record) -> int:
+    identity = paper_id(record.title, record.abstract)
+    if connection.execute("SELECT 1 FROM papers WHERE id = ?", (identity,)).fetchone():
+        # The same text under another DOI (a preprint and a reprint kept apart): its own id.
+        identity = paper_id(f"{record.title} {record.doi} {record.arxiv_id}", record.abstract)
+    now = _now()
+    cursor = connection.execute(
+        "INSERT INTO papers(id, title, abstract, authors, year, venue, url, doi, arxiv_id, "
+        "sentences, added_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            identity,
+            record.title,
+            record.abstract,
+            json.dumps(record.authors, ensure_ascii=False),
+            *(getattr(record, field) for field in _FIELDS),
+            json.dumps(split_sentences(record.abstract)),
+            now,
+            now,
+        ),
+    )
+    number = int(cursor.lastrowid or 0)
+    connection.execute("DELETE FROM redirects WHERE old_id = ?", (identity,))
+    connection.execute("INSERT INTO unembedded(paper) VALUES (?)", (number,))
+    _fingerprint(connection, _load(connection, number), +1)
+    return number
+
+
+def _merge(connection: sqlite3.Connection, number: int, record: Record) -> Outcome:
+    stored = _load(connection, number)
+    held = stored.paper
+    outcome = Outcome.MERGED
+    if normalise(held.abstract) != normalise(record.abstract) and (
+        _from_source(connection, number, record.source) or len(record.abstract) > len(held.abstract)
+    ):
+        _replace_text(connection, stored, record)
+        outcome = Outcome.UPDATED
+    filled: dict[str, Any] = {
+        field: getattr(record, field)
+        for field in _FIELDS
+        if getattr(held, field) is None and getattr(record, field) is not None
+    }
+    if not held.authors and record.authors:
+        filled["authors"] = json.dumps(record.authors, ensure_ascii=False)
+    for field, value in filled.items():
+        connection.execute(f"UPDATE papers SET {field} = ? WHERE number = ?", (value, number))
+    connection.execute("UPDATE papers SET updated_at = ? WHERE number = ?", (_now(), number))
+    return outcome
+
+
+def _from_source(connection: sqlite3.Connection, number: int, source: str) -> bool:
+    sql = "SELECT 1 FROM records WHERE paper = ? AND source = ?"
+    return connection.execute(sql, (number, source)).fetchone() is not None
+
+
+def _replace_text(connection: sqlite3.Connection, stored: StoredPaper, record: Record) -> None:
+    _fingerprint(connection, stored, -1)
+    connection.execute("DELETE FROM passages WHERE paper = ?", (stored.number,))
+    connection.execute(
+        "UPDATE papers SET title = ?, abstract = ?, sentences = ? WHERE number = ?",
+        (
+            record.title,
+            record.abstract,
+            json.dumps(split_sentences(record.abstract)),
+            stored.number,
+        ),
+    )
+    connection.execute("INSERT OR IGNORE INTO unembedded(paper) VALUES (?)", (stored.number,))
+    _fingerprint(connection, _load(connection, stored.number), +1)
+
+
+def _join(connection: sqlite3.Connection, kept: int, other: int) -> None:
+    """Make two papers one: the older keeps its text, the newer's id leads to it from now on."""
+    gone = _load(connection, other)
+    target = _load(connection, kept).paper
+    for field in (*_FIELDS, "authors"):
+        empty = "[]" if field == "authors" else None
+        connection.execute(
+            f"UPDATE papers SET {field} = (SELECT {field} FROM papers WHERE number = ?) "
+            f"WHERE number = ? AND {field} IS ?",
+            (other, kept, empty),
+        )
+    connection.execute("UPDATE OR IGNORE records SET paper = ? WHERE paper = ?", (kept, other))
+    connection.execute("UPDATE OR IGNORE aliases SET paper = ? WHERE paper = ?", (kept, other))
+    _forget(connection, gone)
+    connection.execute(
+        "UPDATE redirects SET new_id = ? WHERE new_id = ?", (target.id, gone.paper.id)
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO redirects(old_id, new_id) VALUES (?, ?)",
+        (gone.paper.id, target.id),
+    )
+
+
+def _forget(connection: sqlite3.Connection, stored: StoredPaper) -> None:
+    _fingerprint(connection, stored, -1)
+    # Passages by hand: rows that go by cascade fire no triggers unless recursive ones are on.
+    connection.execute("DELETE FROM passages WHERE paper = ?", (stored.number,))
+    connection.execute("DELETE FROM papers WHERE number = ?", (stored.number,))
+
+
+def _refresh_narrow(connection: sqlite3.Connection, number: int) -> None:
+    authors, year, venue = connection.execute(
+        "SELECT authors, year, venue FROM papers WHERE number = ?", (number,)
+    ).fetchone()
+    sources = connection.execute(
+        "SELECT source FROM records WHERE paper = ? GROUP BY source ORDER BY min(rowid)",
+        (number,),
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO narrow(paper, year, authors, venue, sources) "
+        "VALUES (?, ?, ?, ?, ?)",
+        (
+            number,
+            year,
+            fold("\n".join(json.loads(authors))),
+            fold(venue or ""),
+            fold("\n".join(row[0] for row in sources)),
+        ),
+    )

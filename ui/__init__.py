@@ -1,0 +1,1 @@
+"""The edges that people touch: the command line."""

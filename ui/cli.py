@@ -1,0 +1,164 @@
+"""The ``footnoted`` command: arguments in, exit code out. Commands stand in `ui.commands`.
+
+Nothing but argparse is imported before a command is known, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+OK, FAILED, USAGE, DECLINED, INTERRUPTED = 0, 1, 2, 3, 130
+
+_DESCRIPTION = """\
+Answers questions over a collection of paper abstracts. Every sentence of an answer carries a
+footnote to the exact sentence of the abstract that supports it; what the abstracts do not say,
+it declines to say. Works without a key and without a network."""
+
+_EPILOG = """\
+examples:
+  footnoted add data/daily_papers
+  footnoted ask "Are emergent abilities real, or an artefact of the metric?"
+  footnoted search "theory of mind" --limit 5
+  footnoted ask "Which papers study grokking?" --json | jq .claims
+
+environment:
+  FOOTNOTED_HOME        where collections live
+  FOOTNOTED_COLLECTION  the collection used when --collection is not given (default)
+  FOOTNOTED_EMBEDDER    what turns text into vectors when --embedder is not given (bundled)
+  OPENAI_API_KEY        key of the endpoint, for --embedder openai:MODEL[@BASE_URL]
+
+exit codes: 0 done, 1 error, 2 wrong usage, 3 the question was declined, 130 interrupted"""
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "-c",
+        "--collection",
+        metavar="NAME",
+        help="a collection's name, or its directory if there is a slash in it",
+    )
+    common.add_argument("--embedder", metavar="SPEC", help="bundled, or openai:MODEL[@BASE_URL]")
+    return common
+
+
+def _filters() -> argparse.ArgumentParser:
+    filters = argparse.ArgumentParser(add_help=False)
+    group = filters.add_argument_group("only papers")
+    group.add_argument("--from", dest="year_from", type=int, metavar="YEAR", help="from this year")
+    group.add_argument("--to", dest="year_to", type=int, metavar="YEAR", help="up to this year")
+    group.add_argument("--author", metavar="TEXT", help="with this in an author's name")
+    group.add_argument("--venue", metavar="TEXT", help="with this in the venue")
+    group.add_argument("--source", metavar="TEXT", help="with this in the name of their file")
+    return filters
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    from rag.version import VERSION
+
+    root = argparse.ArgumentParser(
+        prog="footnoted",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"footnoted {VERSION}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    common, filters = _common(), _filters()
+
+    def command(
+        name: str, help_: str, example: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=help_,
+            description=help_[0].upper() + help_[1:] + ".",
+            epilog=f"example:\n  {example}",
+            parents=[common, *parents],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    add = command(
+        "add", "add the papers of files and folders", "footnoted add data/daily_papers more.jsonl"
+    )
+    add.add_argument("paths", nargs="+", metavar="PATH", help="a file or folder")
+    add.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    ask = command(
+        "ask",
+        "answer a question, each sentence with its footnote",
+        'footnoted ask "How does GeneGPT use NCBI?" --from 2023',
+        filters,
+    )
+    ask.add_argument("question", help="the question; - reads it from standard input")
+    shape = ask.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="the whole record as JSON")
+    shape.add_argument("--markdown", action="store_true", help="the answer as Markdown")
+
+    search = command(
+        "search",
+        "list the passages that fit a query best",
+        'footnoted search "in-context learning" --limit 3',
+        filters,
+    )
+    search.add_argument("query")
+    search.add_argument("--limit", type=_positive, default=10, help="how many (10)")
+    search.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    chat = command("chat", "ask and follow up in a conversation", "footnoted chat", filters)
+    chat.set_defaults()
+
+    papers = command("papers", "list what the collection holds", "footnoted papers", filters)
+    papers.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    show = command(
+        "show",
+        "show a paper and its abstract, sentence by sentence",
+        'footnoted show "MindAgent: Emergent Gaming Interaction"',
+    )
+    show.add_argument("paper", help="its id, DOI, arXiv id or exact title")
+    show.add_argument("--json", action="store_true", help="as JSON")
+
+    remove = command("remove", "remove papers", "footnoted remove PAPER_ID")
+    remove.add_argument("paper", nargs="+", help="its id, DOI, arXiv id or exact title")
+
+    command("doctor", "check the collection and say what mends it", "footnoted doctor")
+
+    rebuild = command("rebuild", "make the search indexes again", "footnoted rebuild")
+    rebuild.add_argument(
+        "--embed", action="store_true", help="make the vectors again too (a new embedder)"
+    )
+    return root
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000")
+    return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code and never lets a trace out on purpose."""
+    arguments = parser().parse_args(argv)
+    from rag.errors import RagError
+    from ui import commands
+    from ui.terminal import complain
+
+    try:
+        return commands.run(arguments)
+    except RagError as error:
+        complain(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        complain("interrupted; what was added so far stays, run the same command to go on")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone: not an error. Standard output is pointed
+        # elsewhere so that the interpreter's own flush at exit does not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK

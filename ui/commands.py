@@ -1,0 +1,199 @@
+"""What each command of ``footnoted`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ui.cli import DECLINED, FAILED, OK
+from ui.terminal import complain, line, progress, show_answer, show_hit
+
+if TYPE_CHECKING:
+    from rag.adding import AddReport
+    from rag.assistant import Assistant
+    from rag.schema import Answer, Filters
+
+_SHOWN_SKIPS = 10
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that the arguments name; returns the exit code."""
+    return _COMMANDS[arguments.command](arguments)
+
+
+def _open(arguments: argparse.Namespace, *, create: bool = False, check: bool = True) -> Assistant:
+    from rag.assistant import Assistant
+    from rag.settings import Settings
+
+    settings = Settings.from_env(os.environ)
+    return Assistant.open(
+        settings.directory(arguments.collection),
+        embedder=arguments.embedder,
+        create=create,
+        check=check,
+    )
+
+
+def _chosen(arguments: argparse.Namespace) -> Filters:
+    from rag.schema import Filters
+
+    return Filters(
+        arguments.year_from,
+        arguments.year_to,
+        arguments.author,
+        arguments.venue,
+        arguments.source,
+    )
+
+
+def _add(arguments: argparse.Namespace) -> int:
+    with _open(arguments, create=True) as assistant:
+        with progress(shown=not arguments.quiet) as on_progress:
+            report = assistant.add(*map(Path, arguments.paths), on_progress=on_progress)
+        line(str(report))
+        line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
+    _show_skipped(report)
+    return FAILED if report.skipped and not report.records else OK
+
+
+def _show_skipped(report: AddReport) -> None:
+    for bad in report.skipped[:_SHOWN_SKIPS]:
+        complain(f"skipped {bad}")
+    if len(report.skipped) > _SHOWN_SKIPS:
+        complain(f"and {len(report.skipped) - _SHOWN_SKIPS:,} more skipped")
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    question = sys.stdin.read() if arguments.question == "-" else arguments.question
+    with _open(arguments) as assistant:
+        answer = assistant.ask(question, filters=_chosen(arguments))
+    if arguments.json:
+        print(answer.to_json())
+    elif arguments.markdown:
+        from rag.export import to_markdown
+
+        print(to_markdown(answer))
+    else:
+        show_answer(answer)
+    return DECLINED if answer.declined else OK
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as assistant:
+        hits = assistant.search(arguments.query, limit=arguments.limit, filters=_chosen(arguments))
+    for hit in hits:
+        if arguments.json:
+            from rag.export import hit_record
+
+            print(json.dumps(hit_record(hit), ensure_ascii=False))
+        else:
+            show_hit(hit)
+    if not hits:
+        complain("nothing found")
+    return OK
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    from rag.errors import QuestionError
+
+    with _open(arguments) as assistant:
+        conversation = assistant.chat(_chosen(arguments))
+        line("Ask away; an empty line or Ctrl-D ends the conversation.", "dim")
+        while question := _prompt():
+            try:
+                answer: Answer = conversation.ask(question)
+            except QuestionError as error:
+                complain(str(error))
+                continue
+            show_answer(answer)
+    return OK
+
+
+def _prompt() -> str:
+    try:
+        return input("\n> ").strip()
+    except EOFError:
+        return ""
+
+
+def _papers(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as assistant:
+        for paper in assistant.papers(_chosen(arguments)):
+            if arguments.json:
+                print(json.dumps(asdict(paper), ensure_ascii=False))
+            else:
+                line(f"{paper.id}  {paper.title}")
+    return OK
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as assistant:
+        paper, sentences = assistant.paper(arguments.paper), assistant.sentences(arguments.paper)
+    if arguments.json:
+        print(json.dumps(asdict(paper), ensure_ascii=False, indent=2))
+        return OK
+    line(paper.title, "bold")
+    known = {
+        "id": paper.id,
+        "authors": "; ".join(paper.authors),
+        "year": paper.year,
+        "venue": paper.venue,
+        "link": paper.link,
+        "from": ", ".join(paper.sources),
+    }
+    for name, value in known.items():
+        if value:
+            line(f"{name}: {value}", "dim")
+    line()
+    for sentence in sentences:
+        text = " ".join(paper.abstract[sentence.start : sentence.end].split())
+        line(f"{sentence.index + 1}. {text}")
+    return OK
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as assistant:
+        for name in arguments.paper:
+            line(f"removed {assistant.remove(name).title}")
+    return OK
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+
+    well = True
+    with _open(arguments, check=False) as assistant:
+        for finding in assistant.examine():
+            mark, style = ("ok  ", "green") if finding.well else ("BAD ", "bold red")
+            line(f"{mark} {finding.check}: {finding.detail}", style)
+            if not finding.well:
+                well = False
+                line(f"mend it: {finding.remedy}", indent=5)
+    return OK if well else FAILED
+
+
+def _rebuild(arguments: argparse.Namespace) -> int:
+    with _open(arguments, check=not arguments.embed) as assistant:
+        with progress(shown=True) as on_progress:
+            assistant.rebuild(embed=arguments.embed, on_progress=on_progress)
+        counts = assistant.counts()
+    line(f"rebuilt: {counts['papers']:,} papers, {counts['passages']:,} passages")
+    return OK
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "add": _add,
+    "ask": _ask,
+    "search": _search,
+    "chat": _chat,
+    "papers": _papers,
+    "show": _show,
+    "remove": _remove,
+    "doctor": _doctor,
+    "rebuild": _rebuild,
+}

@@ -1,0 +1,135 @@
+"""Showing things in a terminal: colour where it is one, plain text when piped.
+
+Everything shown may come from a stranger's file: it is printed as text, never as markup, and
+control characters (which could drive the terminal) are made visible.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rag.adding import OnProgress
+    from rag.schema import Answer, Hit, Paper
+
+
+def visible(text: str) -> str:
+    """The text with control and unprintable characters shown as escapes."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def console(*, error: bool = False) -> Console:
+    """Standard output (or error): wrapped to the window in a terminal, left alone in a pipe."""
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    # A stream that cannot encode a character shows it escaped instead of failing.
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+    return Console(stderr=error, highlight=False, markup=False, emoji=False)
+
+
+def line(text: str = "", style: str = "", *, indent: int = 0) -> None:
+    """Print one paragraph, wrapped only in a terminal."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = console()
+    shown = Text(visible(text), style=style)
+    if not out.is_terminal:
+        print(" " * indent + shown.plain)
+        return
+    out.print(Padding(shown, (0, 0, 0, indent)))
+
+
+def complain(message: str) -> None:
+    """Print an error to standard error."""
+    from rich.text import Text
+
+    text = Text("footnoted: ", style="bold red") + Text(visible(message), style="")
+    console(error=True).print(text, soft_wrap=True)
+
+
+def _paper_line(paper: Paper) -> str:
+    known = [str(part) for part in (paper.year, paper.venue) if part]
+    return f"{paper.title} ({', '.join(known)})" if known else paper.title
+
+
+def show_answer(answer: Answer) -> None:
+    """Print an answer with its footnotes, or why it was declined and what is nearest."""
+    if answer.standalone_question != answer.question:
+        line(f"Searched for: {answer.standalone_question}", "dim")
+    if answer.declined:
+        line(answer.message, "yellow")
+        if answer.suggestions:
+            line()
+            line("Nearest papers (they do not answer the question):", "dim")
+            for paper in answer.suggestions:
+                line(f"- {_paper_line(paper)}", indent=2)
+        return
+    for paragraph in answer.text.split("\n"):
+        line(paragraph)
+    line()
+    numbered = {citation.number: citation.paper for citation in answer.citations}
+    for number, paper in sorted(numbered.items()):
+        line(f"[{number}] {_paper_line(paper)}", "bold")
+        if paper.link:
+            line(paper.link, "dim", indent=4)
+    for note in answer.notes:
+        line()
+        line(note, "dim")
+
+
+def show_hit(hit: Hit) -> None:
+    """Print a search result: rank, title, passage."""
+    line(f"{hit.rank}. {_paper_line(hit.paper)}", "bold")
+    line(f"{hit.paper.id}  score {hit.score:.2f}", "dim", indent=3)
+    line(" ".join(hit.text.split()), indent=3)
+    line()
+
+
+@contextmanager
+def progress(*, shown: bool) -> Iterator[OnProgress]:
+    """A progress bar on standard error for an `add`; nothing where that is no terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from rag.adding import Stage
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    out = console(error=True)
+    with Progress(*columns, console=out, disable=not (shown and out.is_terminal)) as bar:
+        tasks = {
+            stage: bar.add_task(f"{stage:<9} papers", total=None, visible=False) for stage in Stage
+        }
+
+        def on_progress(stage: Stage, done: int, total: int | None) -> None:
+            bar.update(tasks[stage], completed=done, total=total, visible=True)
+            if stage is Stage.EMBEDDING:
+                read = bar.tasks[tasks[Stage.READING]].completed
+                bar.update(tasks[Stage.READING], total=read)
+
+        yield on_progress
