@@ -18,7 +18,7 @@ from rag.answering.scoring import SentenceScorer, SimilarityScorer
 from rag.errors import UnknownPaperError
 from rag.health import Finding, examine
 from rag.models.embedder import open_embedder
-from rag.retrieval import retrieve
+from rag.retrieval import Fusion, retrieve
 from rag.schema import Answer, Filters, Hit, Paper, Sentence
 from rag.settings import Settings
 from rag.store.catalog import StoredPaper
@@ -188,9 +188,17 @@ class Assistant:
     # -- questions
 
     def search(
-        self, query: str, *, limit: int = 10, per_paper: int = 1, filters: Filters | None = None
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        per_paper: int = 1,
+        filters: Filters | None = None,
+        fusion: Fusion | None = None,
     ) -> tuple[Hit, ...]:
         """The passages that fit a query best, best first, at most ``per_paper`` of one paper.
+
+        ``fusion`` weighs meaning against words, where the default does not suit.
 
         Raises:
             QuestionError: the query is empty, holds no word, or is too long.
@@ -202,6 +210,7 @@ class Assistant:
             limit=limit,
             per_paper=per_paper,
             filters=filters,
+            fusion=fusion,
         )
 
     def ask(

@@ -36,12 +36,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from training.bert_onnx import (  # noqa: E402
+    Body,
     Graph,
     Int8,
     Precision,
     Weights,
     encode,
-    encoder_inputs,
     find_outliers,
 )
 
@@ -50,9 +50,9 @@ SOURCES = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-HEADS = 12
 HIDDEN = 384
 MAX_TOKENS = 256  # the length that the model was tuned for; 512 finds worse
+BODY = Body(heads=12, positions=MAX_TOKENS)
 SHORTEST_PARAGRAPH = 400  # characters: shorter ones are titles and menus, not abstracts
 
 # Of each linear layer, input channels that stand out and what they are divided by.
@@ -108,10 +108,10 @@ def download(folder: Path) -> Path:
 def embedder(weights: Weights, precision: Precision) -> onnx.ModelProto:
     """Token ids [1, n] -> ``vector`` [384], float32, unit length: the mean over all tokens."""
     graph = Graph()
-    hidden = encode(graph, weights, precision, heads=HEADS, positions=MAX_TOKENS)
+    hidden = encode(graph, weights, precision, BODY)
     mean = graph.node("ReduceMean", hidden, graph.integers(0, 1), keepdims=0)
     unit = graph.node("LpNormalization", mean, axis=0, p=2)
-    return graph.model(encoder_inputs(), {"vector": (unit, [HIDDEN])})
+    return graph.model(BODY.inputs(), {"vector": (unit, [HIDDEN])})
 
 
 def open_tokenizer(contents: bytes) -> Tokenizer:
@@ -163,7 +163,7 @@ def main() -> None:
     if options.calibrate:
         tokenizer = open_tokenizer(sources["tokenizer.json"])
         feeds = ({"input_ids": ids} for ids in abstracts(options.calibrate, tokenizer))
-        print(find_outliers(weights, feeds, heads=HEADS, positions=MAX_TOKENS))
+        print(find_outliers(weights, feeds, BODY))
         return
     model = embedder(weights, Int8(OUTLIERS))
     files = {

@@ -2,18 +2,16 @@
 
 ::
 
-    python training/measure_embedder.py data/daily_papers/002_* data/daily_papers/003_* \\
-        data/daily_papers/004_*
+    python training/measure_embedder.py data/daily_papers/00[234]_*
 
 Prints the cosine to fp32 (over the long paragraphs of the files given, cut to 256 tokens), and
-texts a second and the latency of a query for both, one session with one thread for each core.
+texts a second and the latency of a query for both, one thread for each core.
 Times are the best of interleaved rounds: compare them within a run, not between machines.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -21,13 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from rag.models.runtime import count_cores, start_session  # noqa: E402
 from training.bert_onnx import Float32  # noqa: E402
 from training.build_embedder import (  # noqa: E402
     MAX_TOKENS,
@@ -43,14 +41,6 @@ TEXTS_PER_ROUND = 64
 QUERY = "how do large language models follow instructions?"
 
 
-def open_session(contents: bytes) -> onnxruntime.InferenceSession:
-    """Open a graph the way the assistant does: one thread, nothing fused anew."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    return onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure the bundled embedder against fp32.")
@@ -64,8 +54,8 @@ def main() -> None:
     weights = load(sources["model.safetensors"])
     texts = list(abstracts(options.files, tokenizer))
     sessions = {
-        "fp32": open_session(embedder(weights, Float32()).SerializeToString()),
-        "int8": open_session(options.model.read_bytes()),
+        "fp32": start_session(embedder(weights, Float32()).SerializeToString()),
+        "int8": start_session(options.model.read_bytes()),
     }
 
     def embed(name: str, ids: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -84,7 +74,7 @@ def main() -> None:
     )
     print(f"of the ten nearest texts, the same: {agree:.1%}")
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = count_cores()
     full = [ids for ids in texts if ids.shape[1] == MAX_TOKENS]
     work = [full[i % len(full)] for i in range(TEXTS_PER_ROUND)]
     query = np.array([tokenizer.encode(QUERY).ids], np.int64)

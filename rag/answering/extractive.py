@@ -38,7 +38,7 @@ class Options:
     cited_papers: int
     sentences: int
     share: float
-    answerable: float = 0.35
+    answerable: float = 0.2
     near: float = 0.45
 
     @classmethod
@@ -114,19 +114,16 @@ class _Chosen:
 def _choose(request: Request, judged: Sequence[Judged], options: Options) -> list[_Chosen]:
     """Which sentences of which papers to quote: papers by their best sentence, best first."""
     told = " ".join(answer for _, answer in request.history)
-    scored = [
-        (score, paper, index)
-        for paper, item in enumerate(judged)
-        for index, score in enumerate(item.sentences)
-        if display(request.held[paper].texts[index]) not in told
-    ]
-    if not scored:  # everything was said before: say it again rather than nothing
-        scored = [
-            (score, paper, index)
+    everything = sorted(
+        (
+            (score * item.answerable, paper, index)
             for paper, item in enumerate(judged)
             for index, score in enumerate(item.sentences)
-        ]
-    scored.sort(key=lambda item: (-item[0], item[1], item[2]))
+        ),
+        key=lambda item: (-item[0], item[1], item[2]),
+    )
+    new = [item for item in everything if display(request.held[item[1]].texts[item[2]]) not in told]
+    scored = new or everything  # all was said before: say it again rather than nothing
     floor = scored[0][0] * options.share
     taken: dict[int, list[int]] = {}
     for score, paper, index in scored:

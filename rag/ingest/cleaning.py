@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 (Greek letters and signs that look like Latin ones are the point here)
 r"""Cleans a verbatim quote for display and for matching against other text.
 
 The stored abstract is never changed: saved pages carry remnants of LaTeX, with their backslash
@@ -78,6 +77,7 @@ _RULES: tuple[_Rule, ...] = (
     (re.compile(r"\\[,;:! ]"), " "),
     # A formula in dollar signs; not "$5 and $10".
     (re.compile(r"\$\$?(?![\s\d])([^$]{1,200}?)(?<!\s)\$\$?(?!\d)"), r"\1"),
+    (re.compile(r"\$(?!\d)([^$\s]{1,60})\$"), r"\1"),
     (re.compile(r"\$(\d[^$\s]{0,40})\$(?!\d)"), r"\1"),
     # Symbols that have lost their backslash.
     (re.compile(r"(?<![A-Za-z])sim ?(?=\d)"), "~"),

@@ -21,16 +21,16 @@ from nupunkt.core.constants import ORTHO_MID_LC
 from rag.ingest.abbreviations import NEVER_FINAL, OFTEN_FINAL, OPENERS, SELDOM_FINAL
 
 MAX_SENTENCE_CHARS = 800
-"""No sentence is longer, so that a sentence with its title always fits the embedder."""
+"""No sentence is longer: at four characters a token it fits the embedder's 256 with its title."""
 
-# Always an end: an empty line, a new line that begins with a bullet or a number, a bullet in the
-# line, a full stop of a script that has no capitals.
+# Always an end: an empty line, a bullet, a full stop of a script that has no capitals.
 _HARD = re.compile(
     r"\n[^\S\n]*\n"
-    r"|\n(?=\s*(?:[-*\u2013\u2022\u2023\u25aa\u25cf]\s|\d{1,2}[.)]\s+[A-Z]))"
     r"|\s(?=[\u2022\u2023\u25aa\u25cf]\s)"
     r"|[\u3002\uff01\uff1f\u0964\u06d4\u061f](?![\u3002\uff01\uff1f\u201d\u300d\u300f\uff09)])"
 )
+# A line that may begin an item of a list, or be the second half of a wrapped sentence.
+_LISTED = re.compile(r"\n(?=\s*(?:[-*\u2013]\s|\d{1,2}[.)]\s+[A-Z]))")
 _UNBROKEN = re.compile(rf"\S{{{MAX_SENTENCE_CHARS + 1},}}")
 # An end without a space after it: "WebArena.To the", "(RL).We"; not "TaskMatrix.AI", "Node.js".
 _GLUED = re.compile(r"(?<=[a-z)\]])[.?!](?=(?:[A-Z][a-z]+|A|I)[\s,])")
@@ -55,6 +55,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _ITEM_LAST = re.compile(rf"[:;,]\s+\({_ITEM[3:]}$|[:;]\s+\d{{1,2}}[.)]+$")
+_ABBREVIATIONS = NEVER_FINAL | SELDOM_FINAL
 _DOTTED = re.compile(r"(?:\b[A-Za-z]\.){2,}$")
 _BROKEN_URL = re.compile(r"(?:https?://|www\.)\S*\.$")
 # After these nothing new begins: "?' -- we", "?), which", 'name>?", while'.
@@ -84,6 +85,10 @@ def split_sentences(abstract: str) -> tuple[tuple[int, int], ...]:
 def _hard_cuts(text: str) -> Iterator[int]:
     for match in _HARD.finditer(text):
         yield match.end()
+    listed = list(_LISTED.finditer(text))
+    for match in listed:
+        if len(listed) > 1 or text[: match.start()].rstrip().endswith((".", ":", "!", "?")):
+            yield match.end()
     for match in _UNBROKEN.finditer(text):
         yield from range(match.start(), match.end(), MAX_SENTENCE_CHARS)
         yield match.end()
@@ -110,7 +115,7 @@ def _may_be_glued(text: str, stop: int) -> bool:
     """Whether the full stop at ``stop`` can end a sentence: not in an address or abbreviation."""
     chunk_start = max(text.rfind(" ", 0, stop), text.rfind("\n", 0, stop)) + 1
     chunk = text[chunk_start:stop]
-    return not re.search(r"[/@\\_]", chunk) and chunk.lower() not in NEVER_FINAL | SELDOM_FINAL
+    return not re.search(r"[/@\\_]", chunk) and chunk.lower() not in _ABBREVIATIONS
 
 
 def _holds(text: str, last: int, cut: int, whole: list[tuple[int, int]]) -> bool:

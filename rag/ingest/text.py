@@ -76,6 +76,7 @@ class TextSource:
     encoding: str
     gzipped: bool
     head: str
+    max_expanded_bytes: int = MAX_EXPANDED_BYTES
 
     def chunks(self) -> Iterator[str]:
         """The text from its beginning, in pieces; every line ends in a newline character.
@@ -88,8 +89,8 @@ class TextSource:
         with _opened(self.path, gzipped=self.gzipped) as binary:
             while data := binary.read1(CHUNK_BYTES):
                 size += len(data)
-                if self.gzipped and size > MAX_EXPANDED_BYTES:
-                    limit = f"{MAX_EXPANDED_BYTES / 1024**3:g} GiB"
+                if self.gzipped and size > self.max_expanded_bytes:
+                    limit = f"{self.max_expanded_bytes:,} bytes"
                     raise FileError(f"it expands to more than {limit}: split it into smaller files")
                 yield decoder.decode(data)
         yield decoder.decode(b"", final=True)
@@ -112,12 +113,13 @@ class TextSource:
         return Place(self.name, line)
 
 
-def open_text(path: Path, name: str) -> TextSource:
+def open_text(path: Path, name: str, *, max_expanded_bytes: int = MAX_EXPANDED_BYTES) -> TextSource:
     """Look at the beginning of a file and say how it is to be read as text.
 
     Args:
         path: The file.
         name: How it is shown to people.
+        max_expanded_bytes: How much of a gzip file is read.
 
     Raises:
         FileError: It cannot be opened, is empty, or is not text.
@@ -137,7 +139,7 @@ def open_text(path: Path, name: str) -> TextSource:
         raise FileError(f"{name} is {error}") from None
     if complete and not head.strip():
         raise FileError(f"{name} is empty: there are no papers in it")
-    return TextSource(path, name, encoding, gzipped, head)
+    return TextSource(path, name, encoding, gzipped, head, max_expanded_bytes)
 
 
 def reading_stopped(error: BaseException) -> str:

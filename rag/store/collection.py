@@ -106,14 +106,14 @@ class Collection:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.directory / LOCK)
-        try:
-            with database.in_words(self.directory):
+        with database.in_words(self.directory):
+            try:
                 lock.acquire(timeout=timeout_s)
-        except Timeout as error:
-            raise LockedError(
-                f"another process is writing to {self.directory} (waited {timeout_s:g} s); "
-                "wait until it ends, or stop it: nothing that it reported as added is lost"
-            ) from error
+            except Timeout as error:  # also an OSError
+                raise LockedError(
+                    f"another process is writing to {self.directory} (waited {timeout_s:g} s); "
+                    "wait until it ends, or stop it: nothing that it reported as added is lost"
+                ) from error
         try:
             yield
         finally:

@@ -45,20 +45,19 @@ def _from_string(text: str) -> Iterator[str]:
         parts = text.split(";")
     else:
         parts = _AND.split(text)
-        if not all(_is_inverted(part, alone=len(parts) == 1) for part in parts):
+        if not _are_inverted(parts):
             parts = [name for part in parts for name in part.split(",")]
     yield from (_given_first(part) for part in parts if part.strip())
 
 
-def _is_inverted(part: str, *, alone: bool) -> bool:
-    """Whether a part is one name: without a comma, or "Last, First".
+def _are_inverted(parts: list[str]) -> bool:
+    """Whether each part is one name as "Last, First".
 
-    Of "Smith, Ann" alone only a single word before the comma tells it from a list of two.
+    Of "Smith, Ann" alone only the single word before the comma tells it from a list of two.
     """
-    last, comma, first = part.partition(",")
-    if not comma:
-        return True
-    return "," not in first and not (alone and " " in last.strip())
+    if any(part.count(",") != 1 for part in parts):
+        return False
+    return len(parts) > 1 or " " not in parts[0].partition(",")[0].strip()
 
 
 def _given_first(name: str) -> str:

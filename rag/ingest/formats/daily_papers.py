@@ -59,7 +59,8 @@ def recognise(head: str) -> bool:
 
 def is_chrome(paragraph: str) -> bool:
     """Whether a paragraph belongs to the page and not to a paper: a date, a counter, a menu."""
-    return _CHROME.fullmatch(" ".join(paragraph.split())) is not None
+    line = " ".join(paragraph[:LONG_CHARS].split())
+    return len(paragraph) < LONG_CHARS and _CHROME.fullmatch(line) is not None
 
 
 def read(source: TextSource) -> Iterator[Record | BadRecord]:

@@ -20,6 +20,9 @@ from rag.schema import BadRecord, Record
 
 # The usual names of the list in an object that wraps one.
 _LISTS = ("papers", "data", "results", "records", "items", "articles", "documents", "entries")
+_NOT_LISTS = (*AUTHORS, "references", "citations")
+# After a broken record reading goes on at an object that has one of these fields.
+_SIGNS = frozenset((*TITLE, *ABSTRACT))
 _BEGINNING = re.compile(r'\s*(?:\[\s*(?:[{\]]|null\b|$)|\{\s*(?:["}]|$))')
 
 _Items = Iterator[Record | BadRecord]
@@ -49,10 +52,11 @@ def read(source: TextSource) -> _Items:
 def _document(stream: JsonStream, source: TextSource) -> _Items:
     if stream.take("["):
         yield from _array(stream, source)
-    elif stream.take("{"):
-        yield from _object(stream, source)
-    else:
+    elif stream.peek() != "{" or _is_paper(stream.look()):
         yield from _item(stream, source)
+    else:
+        stream.take("{")
+        yield from _object(stream, source)
 
 
 def _array(stream: JsonStream, source: TextSource, *, may_end: bool = False) -> _Items:
@@ -60,7 +64,10 @@ def _array(stream: JsonStream, source: TextSource, *, may_end: bool = False) -> 
     while not stream.take("]"):
         if not stream.peek():
             if not may_end:
-                yield BadRecord(source.place(stream.line), "the file ends before the list does")
+                yield BadRecord(
+                    source.place(stream.line),
+                    "the list does not end, or what follows is unreadable",
+                )
             return
         yield from _item(stream, source)
         stream.take(",")
@@ -82,7 +89,7 @@ def _object(stream: JsonStream, source: TextSource) -> _Items:
             stream.take(",")
     except BrokenJsonError as error:
         yield BadRecord(source.place(line), str(error))
-        while stream.skip_to_object(*TITLE, *ABSTRACT):
+        while stream.skip_to_object(_SIGNS):
             yield from _array(stream, source, may_end=True)
         return
     if has_paper_fields(fields, both=False) and not lists:
@@ -91,12 +98,15 @@ def _object(stream: JsonStream, source: TextSource) -> _Items:
 
 def _holds_papers(name: str, stream: JsonStream) -> bool:
     """Whether the value that comes next in an object is its list of papers."""
-    if stream.peek() != "[" or field_name(name) in AUTHORS:
+    if stream.peek() != "[" or field_name(name) in _NOT_LISTS:
         return False
     if field_name(name) in _LISTS:
         return True
-    first = stream.look_into_list()
-    return isinstance(first, dict) and has_paper_fields(map(str, first), both=True)
+    return _is_paper(stream.look_into_list())
+
+
+def _is_paper(value: object) -> bool:
+    return isinstance(value, dict) and has_paper_fields(map(str, value), both=True)
 
 
 def _item(stream: JsonStream, source: TextSource) -> _Items:
@@ -106,7 +116,7 @@ def _item(stream: JsonStream, source: TextSource) -> _Items:
         value = stream.value()
     except BrokenJsonError as error:
         yield BadRecord(source.place(line), str(error))
-        stream.skip_to_object(*TITLE, *ABSTRACT)
+        stream.skip_to_object(_SIGNS)
         return
     if isinstance(value, dict):
         yield record_from(value, source, line)

@@ -11,6 +11,10 @@ from rag.ingest.text import MAX_LINE_CHARS
 MAX_TRIES = 1_000
 """How many places to try to go on from after a broken value."""
 
+NEAR_CHARS = 400
+"""How far from the beginning of a broken object its fields are looked for."""
+
+_FIRST_FIELDS = re.compile(r'[{,]\s*"(\w+)"\s*:')
 _SPACE = re.compile(r"[ \t\n\r]*")
 _OPENING = re.compile(r"\[[ \t\n\r]*(?P<first>(?=\S))?")
 _OBJECT = re.compile(r"(?<=[,\[\]}\s])\{")
@@ -81,7 +85,7 @@ class JsonStream:
 
     def look_into_list(self) -> object:
         """The first value of the list at the position, which stays; None if there is none."""
-        while (opening := _OPENING.match(self._text, self._at)) and not opening["first"]:
+        while (opening := _OPENING.match(self._text, self._at)) and opening["first"] is None:
             if not self._read_on():
                 return None
         try:
@@ -89,11 +93,11 @@ class JsonStream:
         except BrokenJsonError:
             return None
 
-    def skip_to_object(self, *names: str) -> bool:
+    def skip_to_object(self, names: frozenset[str]) -> bool:
         """From a broken value on to the next object that has a field of one of these names.
 
-        False if there is none, or none among the next places to try; then the text is at its
-        end.
+        That object may be broken too: then such a name stands near its beginning. False if there
+        is none, or none among the next places to try; then the text is at its end.
         """
         for _ in range(MAX_TRIES):
             while not (found := _OBJECT.search(self._text, self._at + 1)):
@@ -103,13 +107,20 @@ class JsonStream:
             if not found:
                 break
             self._go_to(found.start())
-            value = self.look()
-            if isinstance(value, dict) and any(str(key).lower() in names for key in value):
+            if any(name.lower() in names for name in self._names_here()):
                 return True
         self._go_to(len(self._text))
         while self._read_on():
             self._go_to(len(self._text))
         return False
+
+    def _names_here(self) -> list[str]:
+        """The fields of the object at the position; of a broken one those near its beginning."""
+        value = self.look()
+        if isinstance(value, dict):
+            return list(map(str, value))
+        beginning = self._text[self._at : self._at + NEAR_CHARS].partition("}")[0]
+        return _FIRST_FIELDS.findall(beginning)
 
     def _decoded(self, offset: int = 0) -> tuple[object, int]:
         """The value ``offset`` characters on, and how many characters it takes."""

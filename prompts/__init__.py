@@ -1,0 +1,1 @@
+"""Prompts as files, for answers that a language model writes; none are needed until one does."""

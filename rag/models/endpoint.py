@@ -1,0 +1,179 @@
+"""Embeddings from any endpoint that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rag.errors import EndpointError, SettingError
+from rag.models.batched import BatchEmbedder
+
+if TYPE_CHECKING:
+    import openai
+
+OPENAI = "https://api.openai.com/v1"
+
+# Servers of small models commonly take 32 texts a request, and OpenAI 300,000 tokens: 32 of the
+# longest texts it embeds.
+BATCH_SIZE = 32
+
+
+class EndpointEmbedder(BatchEmbedder):
+    """An `Embedder` that asks ``POST {base_url}/embeddings``.
+
+    Its name is ``openai:MODEL``, without the address: the same model may move to another host.
+    Nothing is sent before the first vector is needed.
+
+    Args:
+        model: what the endpoint calls the model.
+        base_url: where it is, usually ending in ``/v1``; by default OpenAI's own.
+        api_key: sent as the bearer token; never part of a message. A server without
+            authentication needs none.
+        max_tokens: longest text that the model reads whole.
+        timeout_s: how long to wait for an answer, each of up to ``1 + max_retries`` times.
+        max_retries: how often to repeat a request that failed for a passing reason.
+
+    Raises:
+        SettingError: a part that does not fit, or OpenAI's own endpoint without a key.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        max_tokens: int = 8191,
+        timeout_s: float = 60.0,
+        max_retries: int = 2,
+    ) -> None:
+        self._model = model
+        self._url = _checked_url(base_url or OPENAI)
+        if not api_key and self._url == OPENAI:
+            raise SettingError(
+                f"'openai:{model}' is embedded by {OPENAI}, which needs a key: set OPENAI_API_KEY, "
+                f"or name another endpoint with 'openai:{model}@http://HOST:PORT/v1'"
+            )
+        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise SettingError("the API key holds a space, a line break or a non-ASCII character")
+        self._key = api_key
+        self._timeout_s = timeout_s
+        self._max_retries = max_retries
+        self._lock = threading.Lock()
+        self._opened: openai.OpenAI | None = None
+        super().__init__(
+            name=f"openai:{model}",
+            source=f"{self._url} ({model})",
+            max_tokens=max_tokens,
+            batch_size=BATCH_SIZE,
+        )
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    def _request(self, texts: list[str]) -> Sequence[Sequence[float]]:
+        import httpx
+        import openai
+
+        try:
+            answer = self._client().embeddings.create(
+                model=self._model,
+                # OpenAI refuses an empty text.
+                input=[text or " " for text in texts],
+                encoding_format="float",
+            )
+            places = [row.index for row in answer.data]
+            vectors = {row.index: row.embedding for row in answer.data}
+        except (openai.OpenAIError, httpx.HTTPError) as error:
+            # Without the chain: its exceptions hold the request, and that holds the key.
+            raise EndpointError(self._explain(error)) from None
+        except (ValueError, TypeError, AttributeError):
+            raise EndpointError(
+                f"{self._source} answered with something other than embeddings; check that the "
+                "base URL is that of an OpenAI-compatible server (it usually ends in /v1)"
+            ) from None
+        if sorted(places) != list(range(len(places))):
+            raise EndpointError(
+                f"{self._source} numbered its vectors {places[:5]}..., expected 0 to "
+                f"{len(places) - 1}; its answer cannot be put in order"
+            )
+        return [vectors[place] for place in range(len(places))]
+
+    def _client(self) -> openai.OpenAI:
+        import openai
+
+        with self._lock:
+            if self._opened is None:
+                self._opened = openai.OpenAI(
+                    api_key=self._key or "none",
+                    base_url=self._url,
+                    timeout=self._timeout_s,
+                    max_retries=self._max_retries,
+                )
+            return self._opened
+
+    def _explain(self, error: Exception) -> str:
+        """Say what happened and what to do, without the key."""
+        import openai
+
+        if isinstance(error, openai.APITimeoutError):
+            return (
+                f"{self._source} did not answer within {self._timeout_s:g} s "
+                f"({1 + self._max_retries} attempts); check that the server is not overloaded"
+            )
+        if not isinstance(error, openai.APIStatusError):
+            return (
+                f"{self._source} could not be reached or broke off ({type(error).__name__}); "
+                "check the address and that the server runs"
+            )
+        status = error.status_code
+        advice = {
+            400: "check that the model embeds text",
+            401: "check OPENAI_API_KEY",
+            403: "check that the key may use this model",
+            404: "check the model's name, and that the base URL is right (often it ends in /v1)",
+            413: "the texts are too long for it",
+            429: "wait, or check the quota of the key",
+        }.get(status, "see the server's log" if status < 500 else "try again later")
+        said = self._without_key(_server_message(error))
+        return f"{self._source} answered with status {status}{said}; {advice}"
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+
+def _checked_url(url: str) -> str:
+    """The address without a final slash.
+
+    Raises:
+        SettingError: it is not an http address, or holds a password.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingError(
+            f"{url!r} is not the address of an endpoint; expected one such as "
+            "http://localhost:8000/v1"
+        )
+    if "@" in parts.netloc or parts.query:
+        raise SettingError(
+            f"the endpoint at {parts.hostname} is given with a password or a query; put the key "
+            "into OPENAI_API_KEY instead"
+        )
+    return url.rstrip("/")
+
+
+def _server_message(error: openai.APIStatusError) -> str:
+    """What the server said, shortened, as ``: text``; empty if it did not say."""
+    body = error.body
+    message = body.get("message") if isinstance(body, dict) else None
+    return f": {' '.join(message.split())[:200]}" if isinstance(message, str) and message else ""

@@ -1,0 +1,28 @@
+"""Fixtures. No test opens a socket to anywhere but this machine: the first import sees to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tests.offline.sitecustomize  # noqa: F401
+from rag.assistant import Assistant
+from tests.makers import SAMPLE
+
+
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the sample collection in it, under the name ``sample``."""
+    home = tmp_path_factory.mktemp("home")
+    with Assistant.open(home / "sample") as assistant:
+        assistant.add(SAMPLE)
+    return home
+
+
+@pytest.fixture
+def sample(sample_home: Path) -> Iterator[Assistant]:
+    """An assistant over the sample collection, to read from."""
+    with Assistant.open(sample_home / "sample", create=False) as assistant:
+        yield assistant

@@ -1,0 +1,129 @@
+"""A loopback server for ``POST /v1/embeddings``; the first part of the path says how it fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from zlib import crc32
+
+DIMENSION = 8
+KEY = "sk-loopback-0123456789"
+
+
+def vector_of(text: str) -> list[float]:
+    """A vector of no particular length that depends on the text alone."""
+    return [float((crc32(f"{i}{text}".encode()) % 1000) - 500) + 0.5 for i in range(DIMENSION)]
+
+
+class EmbeddingServer:
+    """Serves while it is entered; ``requests`` holds the parsed bodies.
+
+    ``url("ok")`` answers as it should. The other modes: a status such as ``401``; ``echo`` (401,
+    with the key in the message); ``short``, ``wide``, ``ragged``, ``nan``, ``zero``, ``words``
+    (wrong vectors); ``reversed`` and ``unnumbered`` (wrong indexes); ``html``, ``array`` and
+    ``empty`` (another body); ``drop`` (closes half way); ``hang`` (never answers); ``flaky``
+    (500 on the first request only).
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.leaving = threading.Event()
+        handler = type("Handler", (_Handler,), {"owner": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def url(self, mode: str) -> str:
+        """The base URL that fails in this way."""
+        return f"http://127.0.0.1:{self._server.server_port}/{mode}/v1"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.leaving.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    owner: EmbeddingServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.owner.requests.append(body)
+        self.owner.keys.append(self.headers.get("Authorization"))
+        mode = self.path.split("/")[1]
+        texts = body["input"]
+        rows = [vector_of(text) for text in texts]
+        if mode == "flaky" and len(self.owner.requests) == 1:
+            mode = "500"
+        if mode.isdigit():
+            self._error(int(mode), "it is broken on purpose")
+        elif mode == "echo":
+            self._error(401, f"Incorrect API key provided: {self.headers['Authorization']}")
+        elif mode == "html":
+            self._send(200, b"<html>Welcome</html>", "text/html")
+        elif mode == "array":
+            self._send(200, b"[1, 2]")
+        elif mode == "empty":
+            self._send(200, b"{}")
+        elif mode == "hang":
+            self.owner.leaving.wait(10)
+        elif mode == "drop":
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(b'{"data": [')
+            self.close_connection = True
+        else:
+            self._send_rows(mode, rows)
+
+    def _send_rows(self, mode: str, rows: list[Any]) -> None:
+        places = list(range(len(rows)))
+        if mode == "short":
+            rows, places = rows[:-1], places[:-1]
+        elif mode == "wide":
+            rows = [[*row, 1.0] for row in rows]
+        elif mode == "ragged":
+            rows[-1] = rows[-1][:-1]
+        elif mode == "nan":
+            rows[-1][0] = float("nan")
+        elif mode == "zero":
+            rows[-1] = [0.0] * DIMENSION
+        elif mode == "words":
+            rows[-1] = ["a"] * DIMENSION
+        elif mode == "reversed":
+            rows, places = rows[::-1], places[::-1]
+        elif mode == "unnumbered":
+            places = [0] * len(rows)
+        data = [
+            {"object": "embedding", "index": place, "embedding": row}
+            for place, row in zip(places, rows, strict=True)
+        ]
+        answer = {"object": "list", "data": data, "model": "m", "usage": {}}
+        self._send(200, json.dumps(answer).encode())
+
+    def _error(self, status: int, message: str) -> None:
+        self._send(status, json.dumps({"error": {"message": message}}).encode())
+
+    def _send(self, status: int, body: bytes, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.makers import ROOT, SAMPLE
+
+OFFLINE = Path(__file__).parent / "offline"
+
+
+def footnoted(
+    home: Path, *arguments: str, stdin: str = "", **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process that cannot leave the machine."""
+    return subprocess.run(
+        [sys.executable, "-m", "ui", *arguments],
+        env={
+            **os.environ,
+            "FOOTNOTED_HOME": str(home),
+            "FOOTNOTED_COLLECTION": "sample",
+            "PYTHONPATH": f"{OFFLINE}:{ROOT}",
+            "COLUMNS": "80",
+            **environ,
+        },
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def fine(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
+    assert "Traceback" not in done.stderr, done.stderr
+    assert "NETWORK" not in done.stderr, done.stderr
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_an_answer_has_footnotes_and_its_papers(sample_home: Path) -> None:
+    out = fine(footnoted(sample_home, "ask", "What is GeneGPT and which tools does it use?"))
+    assert "[1]" in out
+    assert "GeneGPT: Augmenting Large Language Models" in out
+    assert "Extractive" in out
+    assert "\x1b" not in out, "colour in a pipe"
+
+
+def test_json_is_one_object_whose_quotes_are_slices(sample_home: Path) -> None:
+    out = fine(footnoted(sample_home, "ask", "--json", "What is GeneGPT?"))
+    record = json.loads(out)
+    assert record["declined"] is None
+    for claim in record["claims"]:
+        for citation in claim["citations"]:
+            abstract = record["papers"][citation["paper"]]["abstract"]
+            assert abstract[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_markdown_has_a_footnote_for_every_quote(sample_home: Path) -> None:
+    out = fine(footnoted(sample_home, "ask", "--markdown", "What is GeneGPT?"))
+    assert "[^1]" in out
+    assert "\n[^1]: [1] " in out
+
+
+def test_a_declined_question_says_so_and_exits_with_3(sample_home: Path) -> None:
+    out = fine(footnoted(sample_home, "ask", "How do I prune apple trees in winter?"), 3)
+    assert out.startswith("Not in this collection")
+    assert "[1]" not in out
+
+
+def test_a_question_is_read_from_standard_input(sample_home: Path) -> None:
+    out = fine(footnoted(sample_home, "ask", "-", stdin="What is GeneGPT?\n"))
+    assert "GeneGPT" in out
+
+
+@pytest.mark.parametrize("question", ["", "   ", "?!", "why " * 5000])
+def test_a_question_that_is_none_ends_in_one_line(sample_home: Path, question: str) -> None:
+    done = footnoted(sample_home, "ask", question)
+    fine(done, 1)
+    assert done.stderr.startswith("footnoted: the question")
+    assert done.stderr.count("\n") == 1
+
+
+def test_search_lists_passages_best_first(sample_home: Path) -> None:
+    out = fine(footnoted(sample_home, "search", "copulas", "--limit", "2"))
+    assert out.startswith("1. Pair Programming with Large Language Models for Sampling")
+    rows = fine(footnoted(sample_home, "search", "copulas", "--limit", "2", "--json"))
+    assert [json.loads(row)["rank"] for row in rows.splitlines()] == [1, 2]
+
+
+def test_a_conversation_understands_a_follow_up(sample_home: Path) -> None:
+    out = fine(footnoted(sample_home, "chat", stdin="What is GeneGPT?\nHow well does it do?\n\n"))
+    assert "Searched for: What is GeneGPT? How well does it do?" in out
+    assert out.count("From “GeneGPT") >= 2
+
+
+def test_papers_show_and_remove(sample_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(sample_home, tmp_path / "home")
+    listed = fine(footnoted(tmp_path / "home", "papers")).splitlines()
+    assert len(listed) == 306
+    paper_id, title = listed[0].split("  ", 1)
+    shown = fine(footnoted(tmp_path / "home", "show", title))
+    assert shown.startswith(title)
+    assert "\n1. " in shown
+    assert f"id: {paper_id}" in shown
+    fine(footnoted(tmp_path / "home", "remove", paper_id))
+    assert len(fine(footnoted(tmp_path / "home", "papers")).splitlines()) == 305
+    gone = footnoted(tmp_path / "home", "show", paper_id)
+    fine(gone, 1)
+    assert "footnoted papers" in gone.stderr
+
+
+def test_adding_again_changes_nothing_and_embeds_nothing(
+    sample_home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sample_home, tmp_path / "home")
+    # Weights that cannot be loaded prove that none were needed.
+    out = fine(footnoted(tmp_path / "home", "add", str(SAMPLE)))
+    assert out.startswith("369 unchanged")
+    assert "306 papers" in out
+
+
+def test_bad_records_are_counted_and_named_with_their_line(tmp_path: Path) -> None:
+    file = tmp_path / "papers.jsonl"
+    file.write_text(
+        '{"title": "Fine", "abstract": "This one is fine."}\n'
+        '{"title": "No abstract"}\n'
+        "{broken\n"
+    )
+    done = footnoted(tmp_path / "home", "add", str(file))
+    assert fine(done).startswith("1 added, 2 skipped")
+    assert "papers.jsonl:2: " in done.stderr
+    assert "papers.jsonl:3: " in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02" * 99, b"%PDF-1.7 x", b"hello there"])
+def test_a_file_that_is_no_paper_ends_in_one_line_and_leaves_nothing(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "odd.bin").write_bytes(content)
+    done = footnoted(tmp_path / "home", "add", str(tmp_path / "odd.bin"))
+    fine(done, 1)
+    assert done.stderr.startswith("footnoted: ")
+    assert "odd.bin" in done.stderr
+
+
+def test_a_missing_path_and_a_missing_collection_are_named(tmp_path: Path) -> None:
+    done = footnoted(tmp_path, "add", str(tmp_path / "nowhere"))
+    fine(done, 1)
+    assert "nowhere" in done.stderr
+    done = footnoted(tmp_path / "empty", "ask", "What is grokking?")
+    fine(done, 1)
+    assert "footnoted add" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["..", ".hidden", "-x", "a\x1bb"])
+def test_a_collection_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    done = footnoted(tmp_path, "papers", f"--collection={name}")
+    fine(done, 1)
+    assert "does not name a collection" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_text_from_files_cannot_drive_the_terminal(tmp_path: Path) -> None:
+    evil = {"title": "\x1b]0;owned\x07 [red]T[/red]", "abstract": "Bad \x1b[2J text [link=x]y[/link]."}
+    (tmp_path / "evil.jsonl").write_text(json.dumps(evil))
+    fine(footnoted(tmp_path, "add", str(tmp_path / "evil.jsonl")))
+    for arguments in (("papers",), ("search", "bad text")):
+        out = fine(footnoted(tmp_path, *arguments))
+        assert "\x1b" not in out
+        assert "\x07" not in out
+        assert "[red]T[/red]" in out
+
+
+def test_doctor_says_all_is_well_and_rebuild_keeps_it_so(
+    sample_home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sample_home, tmp_path / "home")
+    out = fine(footnoted(tmp_path / "home", "doctor"))
+    assert "BAD" not in out
+    assert "306 papers" in out
+    shutil.rmtree(tmp_path / "home" / "sample" / "chroma")
+    bad = fine(footnoted(tmp_path / "home", "doctor"), 1)
+    assert "mend it: footnoted rebuild" in bad
+    fine(footnoted(tmp_path / "home", "rebuild"))
+    fine(footnoted(tmp_path / "home", "doctor"))
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error(sample_home: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m ui papers | head -1",
+        shell=True,
+        env={**os.environ, "FOOTNOTED_HOME": str(sample_home), "FOOTNOTED_COLLECTION": "sample"},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.stderr == ""
+
+
+def test_ctrl_c_while_adding_says_what_stays(tmp_path: Path) -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "ui", "add", str(SAMPLE)],
+        env={**os.environ, "FOOTNOTED_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    catalog = tmp_path / "default" / "catalog.sqlite3"
+    until = time.monotonic() + 60
+    while not catalog.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(2.0)
+    writer.send_signal(signal.SIGINT)
+    _, stderr = writer.communicate(timeout=60)
+    assert "Traceback" not in stderr
+    assert writer.returncode == 130
+    assert "run the same command to go on" in stderr
+    out = fine(footnoted(tmp_path, "add", str(SAMPLE), FOOTNOTED_COLLECTION="default"))
+    assert "306 papers" in out
+
+
+def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text('{"title": "Fine", "abstract": "This one is fine."}\n')
+    leader, follower = pty.openpty()
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "ui", "add", str(tmp_path / "one.jsonl")],
+        env={**os.environ, "FOOTNOTED_HOME": str(tmp_path), "TERM": "xterm", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    )
+    os.close(follower)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:  # Linux says EIO when the other end is closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    assert writer.wait() == 0
+    assert b"embedding papers" in seen
+    assert b"1/1" in seen
+
+
+@pytest.mark.parametrize("command", ["add", "ask", "search", "chat", "papers", "show", "remove", "doctor", "rebuild"])
+def test_every_help_ends_with_an_example(command: str, tmp_path: Path) -> None:
+    out = fine(footnoted(tmp_path, command, "--help"))
+    assert f"example:\n  footnoted {command}" in out
+
+
+def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
+    assert footnoted(tmp_path, "asq").returncode == 2
+    assert footnoted(tmp_path, "search", "x", "--limit", "0").returncode == 2

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eval.standin import StandInEmbedder
+from rag.errors import (
+    DamagedError,
+    EmbedderMismatchError,
+    ForeignError,
+    LockedError,
+    NoCollectionError,
+    StorageError,
+    UnknownPaperError,
+)
+from rag.schema import Filters, Record
+from rag.store.collection import CHROMA, Collection
+from rag.store.database import FILE_NAME
+from tests.makers import GROKKING, MINDS, PAPERS, SIGHT, fill, nearest_ids, put
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    return Collection(tmp_path / "papers", create=True)
+
+
+def only(collection: Collection) -> list[str]:
+    return [held.paper.id for held in collection.catalog.all_papers()]
+
+
+class TestTakingRecordsIn:
+    def test_a_record_seen_before_is_unchanged(self, collection: Collection) -> None:
+        assert put(collection, *PAPERS) == ["added"] * 3
+        assert put(collection, *PAPERS) == ["unchanged"] * 3
+
+    def test_the_same_paper_from_two_files_is_one_paper_with_two_sources(
+        self, collection: Collection
+    ) -> None:
+        put(collection, GROKKING)
+        assert put(collection, replace(GROKKING, source="other.txt", year=2022)) == ["merged"]
+        [held] = collection.catalog.all_papers()
+        assert held.paper.sources == ("a.txt", "other.txt")
+        assert held.paper.year == 2022
+
+    def test_an_id_depends_on_the_text_alone(self, collection: Collection, tmp_path: Path) -> None:
+        other = Collection(tmp_path / "other", create=True)
+        put(collection, GROKKING)
+        put(
+            other,
+            SIGHT,
+            replace(GROKKING, source="elsewhere", title="GROKKING in small  transformers"),
+        )
+        assert set(only(collection)) < set(only(other))
+
+    def test_a_changed_abstract_replaces_its_passages(self, collection: Collection) -> None:
+        put(collection, GROKKING)
+        [before] = only(collection)
+        changed = replace(GROKKING, abstract="Networks memorise. Zebrafish then swim away quickly.")
+        changed = replace(changed, doi=None, abstract=GROKKING.abstract + " Zebrafish swim.")
+        assert put(collection, changed) == ["updated"]
+        assert only(collection) == [before]
+        assert collection.catalog.counts() == {"papers": 1, "passages": 4, "unembedded": 0}
+        assert list(collection.catalog.lexical("zebrafish", 5, Filters())) == [1]
+        assert nearest_ids(collection, "zebrafish swim") == [before]
+
+    def test_after_an_update_both_versions_are_unchanged(self, collection: Collection) -> None:
+        changed = replace(GROKKING, abstract=GROKKING.abstract + " Zebrafish swim.")
+        put(collection, GROKKING, changed)
+        assert put(collection, GROKKING, changed) == ["unchanged"] * 2
+
+    def test_a_shorter_copy_from_another_file_does_not_replace_an_abstract(
+        self, collection: Collection
+    ) -> None:
+        put(collection, GROKKING)
+        cut = replace(GROKKING, abstract=GROKKING.abstract[:90], source="cut.txt")
+        assert put(collection, cut) == ["merged"]
+        [held] = collection.catalog.all_papers()
+        assert held.paper.abstract == GROKKING.abstract
+
+    def test_two_papers_may_share_a_title(self, collection: Collection) -> None:
+        one = Record("Editorial", "This issue is about bees and honey.", source="a")
+        two = Record("Editorial", "Quarks bind by gluons at low energies.", source="b")
+        assert put(collection, one, two) == ["added", "added"]
+
+    def test_two_dois_are_two_papers_even_with_one_text(self, collection: Collection) -> None:
+        one, two = replace(GROKKING, doi="10.1/a"), replace(GROKKING, doi="10.1/b")
+        assert put(collection, one, two) == ["added", "added"]
+        assert len(set(only(collection))) == 2
+
+    def test_one_doi_is_one_paper_whatever_the_title(self, collection: Collection) -> None:
+        put(collection, replace(GROKKING, doi="10.1/A"))
+        renamed = replace(GROKKING, title="Grokking, revisited", doi="10.1/a", source="x")
+        assert put(collection, renamed) == ["merged"]
+
+    def test_papers_that_turn_out_to_be_one_are_joined_and_both_ids_resolve(
+        self, collection: Collection
+    ) -> None:
+        preprint = replace(GROKKING, arxiv_id="2201.00001")
+        journal = Record(
+            "On delayed generalisation", "A long journal text.", doi="10.1/x", source="j"
+        )
+        put(collection, preprint, journal)
+        first, second = only(collection)
+        bridge = replace(preprint, doi="10.1/x", source="bridge")
+        assert put(collection, bridge) == ["merged"]
+        [held] = collection.catalog.all_papers()
+        assert held.paper.id == first
+        assert held.paper.doi == "10.1/x"
+        assert held.paper.sources == ("a.txt", "j", "bridge")
+        for name in (first, second, "10.1/X", "https://doi.org/10.1/x", "arXiv:2201.00001v3"):
+            found = collection.catalog.find(name)
+            assert found is not None
+            assert found.paper.id == first
+        assert nearest_ids(collection, "long journal text") == [first]
+
+    def test_removing_a_paper_leaves_nothing_of_it(self, collection: Collection) -> None:
+        put(collection, *PAPERS)
+        fingerprint = collection.catalog.meta()["fingerprint"]
+        put(collection, Record("Extra", "Penguins dive deep in winter.", source="p"))
+        found = collection.catalog.find("Extra")
+        assert found is not None
+        with collection.writing(StandInEmbedder()) as writing:
+            writing.catalog.remove(found.number)
+        assert collection.catalog.find("Extra") is None
+        assert collection.catalog.lexical("penguins", 5, Filters()) == {}
+        assert found.paper.id not in nearest_ids(collection, "penguins dive deep")
+        assert collection.catalog.meta()["fingerprint"] == fingerprint
+        assert put(collection, Record("Extra", "Penguins dive deep in winter.", source="p")) == [
+            "added"
+        ]
+
+    def test_the_fingerprint_does_not_depend_on_the_order_of_arrival(self, tmp_path: Path) -> None:
+        prints: list[str] = []
+        for order in (PAPERS, PAPERS[::-1]):
+            collection = Collection(tmp_path / str(len(prints)), create=True)
+            put(collection, *order)
+            prints.append(collection.catalog.meta()["fingerprint"])
+        assert prints[0] == prints[1]
+
+
+class TestSearchingText:
+    def test_rare_words_decide(self, collection: Collection) -> None:
+        put(collection, *PAPERS)
+        found = collection.catalog.lexical("What is known about theory of mind?", 5, Filters())
+        [number] = found
+        assert collection.catalog.papers([number])[number].paper.title == MINDS.title
+
+    @pytest.mark.parametrize(
+        "query",
+        ['"', "a AND OR NOT", "NEAR(", "*", "title:x", "-", "what is the", "(", "'; DROP--"],
+    )
+    def test_no_query_is_taken_for_syntax(self, collection: Collection, query: str) -> None:
+        put(collection, *PAPERS)
+        collection.catalog.lexical(query, 5, Filters())
+
+    def test_filters_fold_case_and_accents(self, collection: Collection) -> None:
+        put(
+            collection,
+            replace(GROKKING, authors=("Jürgen Müller", "B. Two"), year=2021, venue="NeurIPS"),
+            replace(SIGHT, authors=("C. Three",), year=2023, venue="ICLR"),
+            MINDS,
+        )
+        match = collection.catalog.matching
+        assert match(Filters(author="muller")) == [1]
+        assert match(Filters(venue="neurips")) == [1]
+        assert match(Filters(year_from=2022)) == [2]
+        assert match(Filters(year_from=2021, year_to=2021, source="A.TXT")) == [1]
+        assert match(Filters(source="b.txt")) == [3]
+        assert match(Filters(author="nobody")) == []
+
+
+class TestChromaFollowing:
+    def test_a_reader_sees_what_another_handle_wrote(self, collection: Collection) -> None:
+        put(collection, *PAPERS)
+        reader = Collection(collection.directory, create=False)
+        nearest_ids(reader, "warm up")
+        put(collection, Record("New", "Neutrinos shower the antarctic ice.", source="n"))
+        assert nearest_ids(reader, "neutrinos antarctic ice", 1) == [
+            held.paper.id for held in [reader.catalog.find("New")] if held
+        ]
+
+    def test_without_following_the_reader_still_sees_every_vector(
+        self, collection: Collection
+    ) -> None:
+        put(collection, *PAPERS)
+        with collection.writing(StandInEmbedder()) as writing:
+            writing.catalog.put([Record("New", "Neutrinos shower the ice.", source="n")])
+            held = writing.catalog.unembedded(0, 5)[0]
+            from rag.schema import Passage
+
+            vector = StandInEmbedder().embed([held.paper.abstract])
+            passage = Passage(0, "", 0, 1, *held.spans[0])
+            writing.catalog.put_passages([(held.number, [passage], vector)])
+            reader = Collection(collection.directory, create=False)
+            assert nearest_ids(reader, "neutrinos ice", 1) == [held.paper.id]
+
+    @pytest.mark.parametrize("damage", ["deleted", "emptied", "garbage", "foreign"])
+    def test_a_lost_or_damaged_index_is_made_again_without_embedding(
+        self, collection: Collection, tmp_path: Path, damage: str
+    ) -> None:
+        put(collection, *PAPERS)
+        expected = nearest_ids(collection, "theory of mind beliefs")
+        collection.close()
+        chroma = collection.directory / CHROMA
+        if damage == "garbage":
+            (chroma / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
+        else:
+            shutil.rmtree(chroma)
+        if damage == "emptied":
+            chroma.mkdir()
+        if damage == "foreign":
+            other = Collection(tmp_path / "other", create=True)
+            put(other, Record("Other", "Something else entirely here.", source="o"))
+            other.close()
+            shutil.copytree(other.directory / CHROMA, chroma)
+        again = Collection(collection.directory, create=False)
+        assert nearest_ids(again, "theory of mind beliefs") == expected
+        again.close()
+        assert (
+            nearest_ids(Collection(collection.directory, create=False), "theory of mind beliefs")
+            == expected
+        )
+
+    def test_rebuild_makes_both_indexes_again(self, collection: Collection) -> None:
+        put(collection, *PAPERS)
+        ticks: list[tuple[int, int]] = []
+        collection.rebuild(StandInEmbedder(), on_tick=lambda n, of: ticks.append((n, of)))
+        assert ticks == [(7, 7)]
+        assert len(nearest_ids(collection, "grokking")) == 3
+
+    def test_filters_hold_for_vectors_too(self, collection: Collection) -> None:
+        put(collection, replace(GROKKING, year=2020), replace(SIGHT, year=2024))
+        vector = StandInEmbedder().embed_query("networks memorise")
+        assert collection.nearest(vector, 5, Filters(year_from=2023)) == [2]
+
+    def test_many_threads_search_while_one_writes(self, collection: Collection) -> None:
+        put(collection, *PAPERS)
+        failures: list[BaseException] = []
+        stop = threading.Event()
+
+        def search() -> None:
+            try:
+                while not stop.is_set():
+                    assert nearest_ids(collection, "theory of mind", 3)
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                collection.catalog.close()
+
+        threads = [threading.Thread(target=search) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for n in range(10):
+            put(collection, Record(f"Paper {n}", f"Topic number {n} is studied here.", source="t"))
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+
+
+class TestRefusing:
+    def test_another_embedder_is_refused_by_name(self, collection: Collection) -> None:
+        put(collection, GROKKING)
+        other = StandInEmbedder(16)
+        with pytest.raises(
+            EmbedderMismatchError, match="dimension 384.*dimension 16.*rebuild --embed"
+        ):
+            collection.check_embedder(other)
+        with pytest.raises(EmbedderMismatchError), collection.writing(other):
+            pass
+
+    def test_embedding_anew_accepts_another_embedder(self, collection: Collection) -> None:
+        put(collection, *PAPERS)
+        other = StandInEmbedder(16)
+        collection.rebuild(other, embed=True)
+        with collection.writing(other) as writing:
+            fill(writing, other)
+        vector = other.embed_query("theory of mind beliefs")
+        best = collection.catalog.papers(collection.nearest(vector, 1, Filters()))
+        assert [held.paper.title for held in best.values()] == [MINDS.title]
+
+    def test_a_second_writer_is_told(self, collection: Collection) -> None:
+        with (
+            collection.writing(StandInEmbedder()),
+            pytest.raises(LockedError, match="another process is writing"),
+            Collection(collection.directory, create=False).writing(StandInEmbedder(), 0.05),
+        ):
+            pass
+
+    def test_a_missing_collection_is_not_made_by_reading(self, tmp_path: Path) -> None:
+        with pytest.raises(NoCollectionError, match="footnoted add"):
+            Collection(tmp_path / "none", create=False)
+        assert not (tmp_path / "none").exists()
+
+    def test_a_foreign_directory_is_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "thesis.tex").write_text("mine")
+        with pytest.raises(ForeignError, match=r"thesis\.tex"):
+            Collection(tmp_path, create=True)
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+    def test_a_foreign_database_is_left_alone(self, tmp_path: Path) -> None:
+        sqlite3.connect(tmp_path / FILE_NAME).execute("CREATE TABLE t(x)").connection.close()
+        with pytest.raises(ForeignError, match="not a Footnoted catalog"):
+            Collection(tmp_path, create=True)
+
+    def test_a_newer_layout_is_left_alone(self, collection: Collection) -> None:
+        connection = sqlite3.connect(collection.directory / FILE_NAME)
+        connection.execute("PRAGMA user_version=99")
+        connection.close()
+        with pytest.raises(ForeignError, match="layout 99"):
+            Collection(collection.directory, create=False)
+
+    def test_a_catalog_of_garbage_is_called_damaged(self, tmp_path: Path) -> None:
+        (tmp_path / FILE_NAME).write_bytes(b"not a database at all" * 500)
+        with pytest.raises(DamagedError, match="backup"):
+            Collection(tmp_path, create=False)
+
+    def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(StorageError, match="nothing stored is lost"):
+            Collection(tmp_path / "file" / "papers", create=True)
+
+    def test_what_fails_midway_leaves_the_catalog_as_it_was(self, collection: Collection) -> None:
+        put(collection, GROKKING)
+        broken = replace(SIGHT, year="not a year", authors=({1, 2},))  # type: ignore[arg-type]
+        with pytest.raises(TypeError), collection.writing(StandInEmbedder()) as writing:
+            writing.catalog.put([MINDS, broken])
+        assert collection.catalog.counts()["papers"] == 1
+
+
+def test_an_unknown_paper_is_none_and_the_error_names_the_command(collection: Collection) -> None:
+    assert collection.catalog.find("nope") is None
+    assert "footnoted" in str(UnknownPaperError("see 'footnoted papers'"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become a user who may not write")
+def test_a_read_only_collection_can_be_searched(collection: Collection) -> None:
+    put(collection, *PAPERS)
+    collection.close()
+    for path in [collection.directory, *collection.directory.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for parent in collection.directory.parents:
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setuid(65534)
+            reader = Collection(collection.directory, create=False)
+            code = 0 if len(nearest_ids(reader, "theory of mind")) == 3 else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
