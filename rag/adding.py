@@ -16,8 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rag.errors import FileError
 from rag.ingest.reading import read_papers
-from rag.schema import BadRecord, Passage, Record
+from rag.schema import BadRecord, Passage, Place, Record
 from rag.store.writing import Outcome
 
 if TYPE_CHECKING:
@@ -87,12 +88,15 @@ def add_papers(
 ) -> AddReport:
     """Read papers from files and folders into a collection and embed what is new.
 
+    Of several paths, one that cannot be read is skipped and reported.
+
     Raises:
-        FileError: a path does not exist, or a single file is in no known format.
+        FileError: a path does not exist, or the only one is in no known format.
         LockedError: another process is writing.
     """
     started = time.perf_counter()
-    items = itertools.chain.from_iterable(map(read_papers, paths))
+    streams = [read_papers(path) for path in paths]  # a path that does not exist raises here
+    items = streams[0] if len(streams) == 1 else _each(streams)
     with collection.writing(embedder) as writing:
         outcomes, skipped = _take_in(writing, items, on_progress)
         passages = embed_waiting(collection, writing, embedder, on_progress)
@@ -105,6 +109,14 @@ def add_papers(
         passages=passages,
         seconds=time.perf_counter() - started,
     )
+
+
+def _each(streams: Iterable[Iterator[Record | BadRecord]]) -> Iterator[Record | BadRecord]:
+    for stream in streams:
+        try:
+            yield from stream
+        except FileError as error:
+            yield BadRecord(Place(""), str(error))
 
 
 def _take_in(

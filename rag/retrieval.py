@@ -91,7 +91,10 @@ def _fused(
         return []
     cosines = np.array([dense.get(passage.id, np.nan) for _, passage in passages])
     bm25 = np.array([lexical.get(number, 0.0) for number, _ in passages])
-    fused = fusion.dense * _standardised(cosines) + fusion.lexical * _standardised(bm25)
+    words = _standardised(bm25)
+    # What has no vector yet is taken to fit as well by meaning as it does by its words.
+    meaning = np.where(np.isnan(cosines), words, _standardised(cosines))
+    fused = fusion.dense * meaning + fusion.lexical * words
     order = sorted(range(len(passages)), key=lambda i: (-fused[i], passages[i][1].id))
     scored = []
     for i in order:
@@ -103,14 +106,13 @@ def _fused(
 
 
 def _standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """z-scores; an unknown score counts as the lowest known one, equal scores as 0."""
+    """z-scores over the known scores; all 0 if they are equal. NaN stays NaN."""
     import numpy as np
 
     known = scores[~np.isnan(scores)]
     if not known.size or known.std() == 0:
         return np.zeros_like(scores)
-    filled = np.where(np.isnan(scores), known.min(), scores)
-    return np.asarray((filled - known.mean()) / known.std())
+    return np.asarray((scores - known.mean()) / known.std())
 
 
 def _hits(

@@ -53,7 +53,7 @@ class BadRecord:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.reason}"
+        return f"{self.place}: {self.reason}" if self.place.file else self.reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,34 +50,31 @@ def write_papers(path: Path, papers: int) -> None:
 def write(directory: Path, papers: Path) -> None:
     """What the writer process does."""
 
-    def on_progress(stage: Stage, done: int, total: int | None) -> None:
+    def on_progress(stage: str, done: int, total: int | None) -> None:
         print(json.dumps({"stage": stage, "done": done}), flush=True)
 
     add_papers(Collection(directory, create=True), StandInEmbedder(), [papers], on_progress)
-    print(json.dumps({"stage": "end", "done": 0}), flush=True)
+    on_progress("end", 0, None)
 
 
 def one_round(directory: Path, papers: Path, after_s: float) -> tuple[Reported, bool]:
     """Start a writer, kill it after a while; returns what it reported and whether it ended."""
     command = [sys.executable, "-m", "tests.stress", "write", str(directory), str(papers)]
-    writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     reported, ended = Reported(), False
-    killer: threading.Timer | None = None
-    assert writer.stdout is not None
-    for line in writer.stdout:
-        # The clock starts with the first commit, so that kills fall on writing, not on start-up.
-        if killer is None:
-            killer = threading.Timer(after_s, writer.kill)
-            killer.start()
-        said = json.loads(line)
-        ended = ended or said["stage"] == "end"
-        if said["stage"] == Stage.READING:
-            reported.read = said["done"]
-        elif said["stage"] == Stage.EMBEDDING:
-            reported.embedded = said["done"]
-    if killer is not None:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        killer = threading.Timer(after_s, writer.kill)
+        assert writer.stdout is not None
+        for number, line in enumerate(writer.stdout):
+            # The clock starts with the first commit: kills fall on writing, not on start-up.
+            if number == 0:
+                killer.start()
+            said = json.loads(line)
+            ended = ended or said["stage"] == "end"
+            if said["stage"] == Stage.READING:
+                reported.read = said["done"]
+            elif said["stage"] == Stage.EMBEDDING:
+                reported.embedded = said["done"]
         killer.cancel()
-    writer.wait()
     return reported, ended
 
 
@@ -115,7 +112,7 @@ def stress(rounds: int, papers: int, longest_s: float, seed: int) -> str:
                 _assert_whole(directory)
                 directory, embedded = Path(name) / str(number + 1), 0
         if directory.exists():
-            write(directory, file)
+            assert one_round(directory, file, 3600)[1]
             assert look(directory, Reported(papers, 0), 0) == papers
             _assert_whole(directory)
     return f"{kills} kills, {finished + 1} collections completed, nothing lost"

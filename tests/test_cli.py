@@ -118,9 +118,7 @@ def test_papers_show_and_remove(sample_home: Path, tmp_path: Path) -> None:
     assert "footnoted papers" in gone.stderr
 
 
-def test_adding_again_changes_nothing_and_embeds_nothing(
-    sample_home: Path, tmp_path: Path
-) -> None:
+def test_adding_again_changes_nothing_and_embeds_nothing(sample_home: Path, tmp_path: Path) -> None:
     shutil.copytree(sample_home, tmp_path / "home")
     # Weights that cannot be loaded prove that none were needed.
     out = fine(footnoted(tmp_path / "home", "add", str(SAMPLE)))
@@ -131,9 +129,7 @@ def test_adding_again_changes_nothing_and_embeds_nothing(
 def test_bad_records_are_counted_and_named_with_their_line(tmp_path: Path) -> None:
     file = tmp_path / "papers.jsonl"
     file.write_text(
-        '{"title": "Fine", "abstract": "This one is fine."}\n'
-        '{"title": "No abstract"}\n'
-        "{broken\n"
+        '{"title": "Fine", "abstract": "This one is fine."}\n{"title": "No abstract"}\n{broken\n'
     )
     done = footnoted(tmp_path / "home", "add", str(file))
     assert fine(done).startswith("1 added, 2 skipped")
@@ -170,7 +166,10 @@ def test_a_collection_name_that_is_none_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_text_from_files_cannot_drive_the_terminal(tmp_path: Path) -> None:
-    evil = {"title": "\x1b]0;owned\x07 [red]T[/red]", "abstract": "Bad \x1b[2J text [link=x]y[/link]."}
+    evil = {
+        "title": "\x1b]0;owned\x07 [red]T[/red]",
+        "abstract": "Bad \x1b[2J text [link=x]y[/link].",
+    }
     (tmp_path / "evil.jsonl").write_text(json.dumps(evil))
     fine(footnoted(tmp_path, "add", str(tmp_path / "evil.jsonl")))
     for arguments in (("papers",), ("search", "bad text")):
@@ -180,9 +179,7 @@ def test_text_from_files_cannot_drive_the_terminal(tmp_path: Path) -> None:
         assert "[red]T[/red]" in out
 
 
-def test_doctor_says_all_is_well_and_rebuild_keeps_it_so(
-    sample_home: Path, tmp_path: Path
-) -> None:
+def test_doctor_says_all_is_well_and_rebuild_keeps_it_so(sample_home: Path, tmp_path: Path) -> None:
     shutil.copytree(sample_home, tmp_path / "home")
     out = fine(footnoted(tmp_path / "home", "doctor"))
     assert "BAD" not in out
@@ -233,7 +230,12 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     writer = subprocess.Popen(
         [sys.executable, "-m", "ui", "add", str(tmp_path / "one.jsonl")],
-        env={**os.environ, "FOOTNOTED_HOME": str(tmp_path), "TERM": "xterm", "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "FOOTNOTED_HOME": str(tmp_path),
+            "TERM": "xterm",
+            "PYTHONPATH": str(ROOT),
+        },
         stdout=subprocess.DEVNULL,
         stderr=follower,
     )
@@ -252,7 +254,9 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
     assert b"1/1" in seen
 
 
-@pytest.mark.parametrize("command", ["add", "ask", "search", "chat", "papers", "show", "remove", "doctor", "rebuild"])
+@pytest.mark.parametrize(
+    "command", ["add", "ask", "search", "chat", "papers", "show", "remove", "doctor", "rebuild"]
+)
 def test_every_help_ends_with_an_example(command: str, tmp_path: Path) -> None:
     out = fine(footnoted(tmp_path, command, "--help"))
     assert f"example:\n  footnoted {command}" in out

@@ -269,7 +269,7 @@ class TestRefusing:
         put(collection, GROKKING)
         other = StandInEmbedder(16)
         with pytest.raises(
-            EmbedderMismatchError, match="dimension 384.*dimension 16.*rebuild --embed"
+            EmbedderMismatchError, match=r"dimension 384.*dimension 16.*rebuild --embed"
         ):
             collection.check_embedder(other)
         with pytest.raises(EmbedderMismatchError), collection.writing(other):

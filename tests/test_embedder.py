@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -239,9 +241,6 @@ def test_a_broken_listing_of_the_weights_is_named(weights: Path, listing: str) -
 def test_a_graph_that_onnxruntime_refuses_is_named(weights: Path) -> None:
     (weights / GRAPH).write_bytes(b"not a graph")
     listing = weights / "checksums.json"
-    import hashlib
-    import json
-
     sums = json.loads(listing.read_text())
     sums[GRAPH]["sha256"] = hashlib.sha256(b"not a graph").hexdigest()
     listing.write_text(json.dumps(sums))
@@ -513,9 +512,13 @@ def test_a_llama_index_embedding_may_embed_questions_in_its_own_way() -> None:
 
 def test_a_llama_index_embedding_that_fails_is_named_without_its_key() -> None:
     embedder = LlamaIndexEmbedder(Embedding(RuntimeError(f"bad key\n{KEY}")))
-    for attempt in (lambda: embedder.embed(["text"]), lambda: embedder.embed_query("text")):
+    attempts: list[Callable[[], object]] = [
+        lambda: embedder.embed(["text"]),
+        lambda: embedder.embed_query("text"),
+    ]
+    for attempt in attempts:
         with pytest.raises(EndpointError, match="Embedding failed: RuntimeError: bad key") as error:
-            attempt()  # type: ignore[no-untyped-call]
+            attempt()
         assert KEY not in str(error.value)
 
 

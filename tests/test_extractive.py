@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from rag.answering.extractive import Options, Reply, Request, reply
 from rag.answering.question import Kind
 from rag.answering.scoring import Abstract, Judged
+from rag.ingest.sentences import split_sentences
 from rag.schema import DeclineReason, Hit, Paper, Passage, Record
 from rag.store.catalog import StoredPaper
 from tests.makers import GROKKING, MINDS, SIGHT
-from rag.ingest.sentences import split_sentences
 
 OPTIONS = Options(papers=5, cited_papers=2, sentences=2, share=0.5, answerable=0.5, near=0.4)
 
@@ -72,9 +72,7 @@ def test_a_question_that_no_abstract_answers_is_declined_with_the_right_reason()
     assert near.declined is DeclineReason.ABSTRACT_DOES_NOT_SAY
     assert near.claims == ()
     assert [paper.id for paper in near.suggestions] == ["id0", "id1", "id2"]
-    far = reply(
-        request(nearness=0.1), Scripted(*[Judged((0.2,), 0.3)] * 3), OPTIONS
-    )
+    far = reply(request(nearness=0.1), Scripted(*[Judged((0.2,), 0.3)] * 3), OPTIONS)
     assert far.declined is DeclineReason.NOT_IN_COLLECTION
 
 

@@ -21,6 +21,10 @@ def collection(tmp_path: Path) -> Collection:
     return collection
 
 
+FORGET_A_PAPER = """INSERT INTO papers_fts(papers_fts, rowid, title, abstract)
+VALUES ('delete', 1, 'nothing', 'like it')"""
+
+
 def bad(collection: Collection) -> dict[str, Finding]:
     findings = examine(collection, StandInEmbedder())
     return {finding.check: finding for finding in findings if not finding.well}
@@ -50,12 +54,7 @@ def test_a_healthy_collection_has_no_bad_finding(collection: Collection) -> None
         ("UPDATE meta SET value = 'x' WHERE key = 'chroma_id'", "chroma", "rebuild"),
         ("UPDATE meta SET value = '3' WHERE key = 'indexed_upto'", "chroma", "rebuild"),
         ("UPDATE meta SET value = 'x' WHERE key = 'embedder'", "embedder", "backup"),
-        (
-            "INSERT INTO papers_fts(papers_fts, rowid, title, abstract) "
-            "VALUES ('delete', 1, 'nothing', 'like it')",
-            "full-text index",
-            "rebuild",
-        ),
+        (FORGET_A_PAPER, "full-text index", "rebuild"),
     ],
 )
 def test_each_damage_is_found_with_its_remedy(

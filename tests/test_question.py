@@ -22,7 +22,7 @@ def test_a_question_without_a_word_is_refused_with_advice(text: str) -> None:
 
 
 def test_a_question_of_20_000_characters_is_refused_with_its_length() -> None:
-    with pytest.raises(QuestionError, match="20,000 characters, at most 4,000"):
+    with pytest.raises(QuestionError, match="19,999 characters, at most 4,000"):
         checked("why " * 5000)
     assert len(checked("y" * MAX_QUESTION_CHARS)) == MAX_QUESTION_CHARS
 

@@ -51,7 +51,10 @@ def test_a_paper_that_waits_for_its_vectors_is_found_by_its_words(collection: Co
 
 
 def test_filters_leave_only_what_they_let_through(collection: Collection) -> None:
-    put(collection, replace(GROKKING, title="Grokking again", year=2024, abstract="Grokking, later."))
+    put(
+        collection,
+        replace(GROKKING, title="Grokking again", year=2024, abstract="Grokking, later."),
+    )
     assert titles(collection, "grokking", filters=Filters(year_from=2024)) == ["Grokking again"]
     assert titles(collection, "grokking", filters=Filters(author="nobody")) == []
 

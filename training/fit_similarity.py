@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rag.models.embedder import BundledEmbedder
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from rag.answering.scoring import Abstract, SimilarityScorer
 from rag.assistant import Assistant
+from rag.models.embedder import BundledEmbedder
 from rag.schema import Paper
 
 Rows = list[tuple[float, ...]]

@@ -67,10 +67,12 @@ def ndcg(ranking: Sequence[str], grades: Mapping[str, int], k: int = 10) -> floa
     """Normalised discounted cumulative gain of the first ``k``, from 0 to 1."""
 
     def total(gains: Sequence[int]) -> float:
-        return sum((2**gain - 1) / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
+        return math.fsum(
+            (2.0**gain - 1) / math.log2(rank + 1) for rank, gain in enumerate(gains, 1)
+        )
 
     best = total(sorted(grades.values(), reverse=True)[:k])
-    return float(total([grades.get(document, 0) for document in ranking[:k]]) / best)
+    return total([grades.get(document, 0) for document in ranking[:k]]) / best
 
 
 def _ranker(assistant: Assistant, fusion: Fusion) -> Ranker:

@@ -38,7 +38,7 @@ class Options:
     cited_papers: int
     sentences: int
     share: float
-    answerable: float = 0.2
+    answerable: float = 0.15
     near: float = 0.45
 
     @classmethod

@@ -26,7 +26,7 @@ _LIST = re.compile(
     r"^\W*(please\s+)?(list|enumerate|name)\b"
     r"|\b(which|what|any|all|other|several|some)\s+(\w+\s+)?"
     r"(papers|works|studies|articles|publications|authors|groups|benchmarks|datasets|surveys)\b"
-    r"|^\W*(and\s+)?which\s+(\w+\s+){0,2}\w+s\b(?!\s+(does|did|is|was|has)\b)"
+    r"|^\W*(and\s+)?which\s+(\w+[^\Wsu]s\s|\w+\s+\w+[^\Wsu]s\s+(are|were|do|did|have|can|could)\b)"
     r"|\boverview of\b",
     re.IGNORECASE,
 )

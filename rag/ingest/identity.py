@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import unicodedata
 from hashlib import blake2b
 
@@ -13,11 +14,13 @@ from rag.schema import Record
 # ("Introduction", "Editorial" …); revisions of one abstract share far more.
 SAME_PAPER_OVERLAP = 0.3
 
+_NEITHER = re.compile(r"[\W_]+")
+
 
 def normalise(text: str) -> str:
     """Letters and digits, case-folded (NFKC), everything else one space each."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+    return _NEITHER.sub(" ", folded).strip()
 
 
 def paper_id(title: str, abstract: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llama_index.core.node_parser import NodeParser
-from llama_index.core.schema import BaseNode, Document, MetadataMode, NodeRelationship, TextNode
+from llama_index.core.schema import BaseNode, Document, MetadataMode, TextNode
 from pydantic import PrivateAttr
 
 from rag.ingest.sentences import split_sentences
@@ -36,6 +36,8 @@ class PassageParser(NodeParser):
     its sentences as ``metadata["sentences"]`` (start, end). The nodes are exact slices of the
     abstract (``start_char_idx``, ``end_char_idx``) of about equal length, as few as fit, with
     ``metadata["first"]`` and ``["last"]`` saying which sentences they hold (last exclusive).
+    Nodes do not point at their document: LlamaIndex would then look their text up in it and take
+    the first place where it stands, which is the wrong one in a text that repeats itself.
     Lengths are budgeted with tiktoken and then checked with ``count``, the embedder's own
     tokenizer; a single sentence that does not fit is cut at white space.
     """
@@ -75,7 +77,6 @@ class PassageParser(NodeParser):
                 excluded_embed_metadata_keys=["first", "last"],
                 text_template="{metadata_str}\n{content}",
                 metadata_template="{value}",
-                relationships={NodeRelationship.SOURCE: document.as_related_node_info()},
             )
             for passage in self._runs(prefix, text, spans)
         ]
