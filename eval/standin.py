@@ -21,11 +21,11 @@ class StandInEmbedder:
     """An `rag.models.embedder.Embedder` that sums one random direction for every word."""
 
     name = "stand-in"
-    checksum = "1"
     max_tokens = 256
 
     def __init__(self, dimension: int = DIMENSION) -> None:
         self.dimension = dimension
+        self.checksum = f"stand-in-{dimension}"
         self.embedded = 0
         self._directions: dict[str, NDArray[np.float32]] = {}
 

@@ -25,7 +25,7 @@ class EmbeddingServer:
     with the key in the message); ``short``, ``wide``, ``ragged``, ``nan``, ``zero``, ``words``
     (wrong vectors); ``reversed`` and ``unnumbered`` (wrong indexes); ``html``, ``array`` and
     ``empty`` (another body); ``drop`` (closes half way); ``hang`` (never answers); ``flaky``
-    (500 on the first request only).
+    (500 on the first request only); ``grows`` (a wider vector from the second request on).
     """
 
     def __init__(self) -> None:
@@ -68,6 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         rows = [vector_of(text) for text in texts]
         if mode == "flaky" and len(self.owner.requests) == 1:
             mode = "500"
+        if mode == "grows" and len(self.owner.requests) > 1:
+            mode = "wide"
         if mode.isdigit():
             self._error(int(mode), "it is broken on purpose")
         elif mode == "echo":

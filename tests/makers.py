@@ -54,9 +54,7 @@ def fill(writing: Writing, embedder: StandInEmbedder, limit: int = 1000) -> None
 
 def nearest_ids(collection: Collection, text: str, limit: int = 5) -> list[str]:
     """Paper ids nearest to a text by the stand-in's vectors."""
-    from rag.schema import Filters
-
     vector = np.asarray(StandInEmbedder().embed_query(text))
-    numbers: Sequence[int] = collection.nearest(vector, limit, Filters())
+    numbers: Sequence[int] = collection.nearest(vector, limit)
     held = collection.catalog.papers(numbers)
     return [held[number].paper.id for number in numbers]

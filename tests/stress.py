@@ -22,7 +22,6 @@ from pathlib import Path
 from eval.standin import StandInEmbedder
 from rag.adding import Stage, add_papers
 from rag.health import examine
-from rag.schema import Filters
 from rag.store.collection import Collection
 
 PAPERS = 1_500
@@ -86,10 +85,10 @@ def look(directory: Path, reported: Reported, embedded_before: int) -> int:
     assert counts["papers"] >= reported.read, (counts, reported)
     assert embedded >= embedded_before + reported.embedded, (counts, reported, embedded_before)
     if counts["papers"]:
-        assert collection.catalog.lexical("grokking 0", 5, Filters())
+        assert collection.catalog.lexical("grokking 0")
     if embedded:
         vector = StandInEmbedder().embed_query("grokking 0 Paper number 0 is about grokking")
-        assert collection.nearest(vector, 5, Filters())
+        assert collection.nearest(vector, 5)
     collection.close()
     return embedded
 

@@ -66,7 +66,7 @@ class TestTakingRecordsIn:
         assert put(collection, changed) == ["updated"]
         assert only(collection) == [before]
         assert collection.catalog.counts() == {"papers": 1, "passages": 4, "unembedded": 0}
-        assert list(collection.catalog.lexical("zebrafish", 5, Filters())) == [1]
+        assert list(collection.catalog.lexical("zebrafish")) == [1]
         assert nearest_ids(collection, "zebrafish swim") == [before]
 
     def test_after_an_update_both_versions_are_unchanged(self, collection: Collection) -> None:
@@ -128,7 +128,7 @@ class TestTakingRecordsIn:
         with collection.writing(StandInEmbedder()) as writing:
             writing.catalog.remove(found.number)
         assert collection.catalog.find("Extra") is None
-        assert collection.catalog.lexical("penguins", 5, Filters()) == {}
+        assert collection.catalog.lexical("penguins") == {}
         assert found.paper.id not in nearest_ids(collection, "penguins dive deep")
         assert collection.catalog.meta()["fingerprint"] == fingerprint
         assert put(collection, Record("Extra", "Penguins dive deep in winter.", source="p")) == [
@@ -147,7 +147,7 @@ class TestTakingRecordsIn:
 class TestSearchingText:
     def test_rare_words_decide(self, collection: Collection) -> None:
         put(collection, *PAPERS)
-        found = collection.catalog.lexical("What is known about theory of mind?", 5, Filters())
+        found = collection.catalog.lexical("What is known about theory of mind?")
         [number] = found
         assert collection.catalog.papers([number])[number].paper.title == MINDS.title
 
@@ -157,7 +157,7 @@ class TestSearchingText:
     )
     def test_no_query_is_taken_for_syntax(self, collection: Collection, query: str) -> None:
         put(collection, *PAPERS)
-        collection.catalog.lexical(query, 5, Filters())
+        collection.catalog.lexical(query)
 
     def test_filters_fold_case_and_accents(self, collection: Collection) -> None:
         put(
@@ -237,7 +237,7 @@ class TestChromaFollowing:
     def test_filters_hold_for_vectors_too(self, collection: Collection) -> None:
         put(collection, replace(GROKKING, year=2020), replace(SIGHT, year=2024))
         vector = StandInEmbedder().embed_query("networks memorise")
-        assert collection.nearest(vector, 5, Filters(year_from=2023)) == [2]
+        assert collection.nearest(vector, 5, [2]) == [2]
 
     def test_many_threads_search_while_one_writes(self, collection: Collection) -> None:
         put(collection, *PAPERS)
@@ -269,7 +269,7 @@ class TestRefusing:
         put(collection, GROKKING)
         other = StandInEmbedder(16)
         with pytest.raises(
-            EmbedderMismatchError, match=r"dimension 384.*dimension 16.*rebuild --embed"
+            EmbedderMismatchError, match=r"dimension 384.*stand-in-16.*rebuild --embed"
         ):
             collection.check_embedder(other)
         with pytest.raises(EmbedderMismatchError), collection.writing(other):
@@ -282,7 +282,7 @@ class TestRefusing:
         with collection.writing(other) as writing:
             fill(writing, other)
         vector = other.embed_query("theory of mind beliefs")
-        best = collection.catalog.papers(collection.nearest(vector, 1, Filters()))
+        best = collection.catalog.papers(collection.nearest(vector, 1))
         assert [held.paper.title for held in best.values()] == [MINDS.title]
 
     def test_a_second_writer_is_told(self, collection: Collection) -> None:

@@ -34,7 +34,7 @@ def search(arguments: argparse.Namespace) -> None:
         ("one year", Filters(year_from=2019, year_to=2019)),
         ("from 2015", Filters(year_from=2015)),
         ("author 'wang'", Filters(author="wang")),
-        ("venue 'neurips'", Filters(venue="neurips")),
+        ("venue 'acl'", Filters(venue="acl")),
     ):
         assistant.search(questions[0], filters=filters)
         times = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,6 @@ from rag.errors import (
     LockedError,
     NoCollectionError,
 )
-from rag.schema import Filters
 from rag.store import database
 from rag.store.catalog import Catalog
 from rag.store.vectors import VectorIndex
@@ -124,17 +123,25 @@ class Collection:
     def check_embedder(self, embedder: Embedder) -> None:
         """Refuse an embedder other than the one that made the vectors.
 
+        The dimension is looked at when a vector is at hand: an endpoint has to be asked for it.
+
         Raises:
-            EmbedderMismatchError: name, dimension or checksum differ.
+            EmbedderMismatchError: name or checksum differ.
         """
         meta = self.catalog.meta()
-        stored = {key: meta[key] for key in _identity(embedder) if key in meta}
-        if stored and stored != _identity(embedder):
-            raise EmbedderMismatchError(
-                f"{self.directory} was embedded with {_describe(stored)}, in use is "
-                f"{_describe(_identity(embedder))}; choose the first with --embedder, or embed "
-                "everything anew with 'footnoted rebuild --embed'"
-            )
+        names = ("embedder", "embedder_checksum")
+        stored = tuple(meta[name] for name in names if name in meta)
+        if stored and stored != (embedder.name, embedder.checksum):
+            raise self._mismatch(f"{embedder.name!r} (checksum {embedder.checksum[:12]})")
+
+    def _mismatch(self, used: str) -> EmbedderMismatchError:
+        meta = self.catalog.meta()
+        return EmbedderMismatchError(
+            f"{self.directory} was embedded with {meta['embedder']!r} (checksum "
+            f"{meta['embedder_checksum'][:12]}, dimension {meta['dimension']}), in use is {used}; "
+            "choose the first with --embedder, or embed everything anew with "
+            "'footnoted rebuild --embed'"
+        )
 
     # -- writing
 
@@ -187,14 +194,22 @@ class Collection:
 
     # -- searching
 
-    def nearest(self, vector: NDArray[np.float32], limit: int, filters: Filters) -> list[int]:
+    def nearest(
+        self, vector: NDArray[np.float32], limit: int, allowed: Sequence[int] | None = None
+    ) -> list[int]:
         """Numbers of the papers with the nearest passages, nearest first, each once.
 
         ``vector`` has shape (dimension,) and unit length; about ``limit`` passages are looked at.
+        With ``allowed``, only papers of these numbers are given.
+
+        Raises:
+            EmbedderMismatchError: the vector has another dimension than the stored ones.
         """
-        if not filters:
+        dimension = self.catalog.meta().get("dimension", str(len(vector)))
+        if dimension != str(len(vector)):
+            raise self._mismatch(f"one of dimension {len(vector)}")
+        if allowed is None:
             return self._papers_of(self._nearest_passages(vector, limit))
-        allowed = self.catalog.matching(filters)
         if len(allowed) <= MAX_EXACT_PAPERS or not self._writable:
             ids, vectors = self.catalog.vectors_of(allowed)
             return self._papers_of([id_ for id_, _ in _scored(ids, vectors, vector, limit)])
@@ -353,13 +368,6 @@ def _identity(embedder: Embedder) -> dict[str, str]:
         "dimension": str(embedder.dimension),
         "embedder_checksum": embedder.checksum,
     }
-
-
-def _describe(identity: dict[str, str]) -> str:
-    return (
-        f"{identity['embedder']!r} (dimension {identity['dimension']}, "
-        f"checksum {identity['embedder_checksum'][:12]})"
-    )
 
 
 def _scored(
