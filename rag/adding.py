@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 RECORDS_PER_COMMIT = 200
 PAPERS_PER_COMMIT = 64
+# From this many waiting papers on, it is said beforehand how long embedding will take.
+LONG = 500
+_TIMED_PAPERS = 8
 
 
 class Stage(StrEnum):
@@ -46,6 +49,10 @@ class OnProgress(Protocol):
 
     def __call__(self, stage: Stage, done: int, total: int | None) -> None:
         """Tell that ``done`` of ``total`` papers are through this stage."""
+
+
+OnEstimate = Callable[[int, float], None]
+"""Called once before a long embedding, with the number of papers and the seconds expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ def add_papers(
     embedder: Embedder,
     paths: Sequence[Path],
     on_progress: OnProgress,
+    on_estimate: OnEstimate,
 ) -> AddReport:
     """Read papers from files and folders into a collection and embed what is new.
 
@@ -99,7 +107,7 @@ def add_papers(
     items = streams[0] if len(streams) == 1 else _each(streams)
     with collection.writing(embedder) as writing:
         outcomes, skipped = _take_in(writing, items, on_progress)
-        passages = embed_waiting(collection, writing, embedder, on_progress)
+        passages = embed_waiting(collection, writing, embedder, on_progress, on_estimate)
     return AddReport(
         added=outcomes[Outcome.ADDED],
         updated=outcomes[Outcome.UPDATED],
@@ -133,12 +141,18 @@ def _take_in(
 
 
 def embed_waiting(
-    collection: Collection, writing: Writing, embedder: Embedder, on_progress: OnProgress
+    collection: Collection,
+    writing: Writing,
+    embedder: Embedder,
+    on_progress: OnProgress,
+    on_estimate: OnEstimate,
 ) -> int:
     """Give every paper that waits its passages and vectors; returns how many passages."""
     total = collection.catalog.counts()["unembedded"]
     if not total:
         return 0
+    if total >= LONG:
+        on_estimate(total, _expected_seconds(writing, embedder) * total)
     written = done = 0
     on_progress(Stage.EMBEDDING, 0, total)
     embedded = _embedded(writing, embedder)
@@ -148,6 +162,19 @@ def embed_waiting(
         done += len(batch)
         on_progress(Stage.EMBEDDING, done, total)
     return written
+
+
+def _expected_seconds(writing: Writing, embedder: Embedder) -> float:
+    """Seconds a paper, from embedding a few of those that wait."""
+    from rag.ingest.passages import PassageParser, cut_passages
+
+    parser = PassageParser(max_tokens=embedder.max_tokens, count=embedder.count_tokens)
+    few = writing.catalog.unembedded(0, _TIMED_PAPERS)
+    texts = [text for held in few for _, text in cut_passages(parser, held.paper, held.spans)]
+    embedder.embed(texts[:1])  # loading the model is not part of it
+    started = time.perf_counter()
+    embedder.embed(texts)
+    return (time.perf_counter() - started) / len(few)
 
 
 def _embedded(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rag.adding import AddReport, OnProgress, Stage, add_papers, embed_waiting
+from rag.adding import AddReport, OnEstimate, OnProgress, Stage, add_papers, embed_waiting
 from rag.answering import extractive
 from rag.answering.extractive import Options, Request
 from rag.answering.question import Turn, checked, kind_of, standalone
@@ -112,8 +112,16 @@ class Assistant:
 
     # -- papers in and out
 
-    def add(self, *paths: str | Path, on_progress: OnProgress | None = None) -> AddReport:
+    def add(
+        self,
+        *paths: str | Path,
+        on_progress: OnProgress | None = None,
+        on_estimate: OnEstimate | None = None,
+    ) -> AddReport:
         """Add the papers of files and folders; what is held already is not embedded again.
+
+        ``on_progress`` is told of every batch, ``on_estimate`` how long it will take where that
+        is long (see `rag.adding`).
 
         Raises:
             FileError: a path does not exist or is in no known format.
@@ -124,6 +132,7 @@ class Assistant:
             self._embedder,
             [Path(path).expanduser() for path in paths],
             on_progress or _silent,
+            on_estimate or _unsaid,
         )
 
     def papers(self, filters: Filters | None = None) -> Iterator[Paper]:
@@ -183,7 +192,7 @@ class Assistant:
             self._embedder, embed=embed, on_tick=lambda n, of: report(Stage.INDEXING, n, of)
         )
         with self._collection.writing(self._embedder) as writing:
-            embed_waiting(self._collection, writing, self._embedder, report)
+            embed_waiting(self._collection, writing, self._embedder, report, _unsaid)
 
     # -- questions
 
@@ -319,6 +328,10 @@ class Conversation:
 
 def _silent(stage: Stage, done: int, total: int | None) -> None:
     """Show no progress."""
+
+
+def _unsaid(papers: int, seconds: float) -> None:
+    """Say nothing beforehand."""
 
 
 def _set(filters: Filters | None) -> dict[str, str | int]:

@@ -52,7 +52,13 @@ def write(directory: Path, papers: Path) -> None:
     def on_progress(stage: str, done: int, total: int | None) -> None:
         print(json.dumps({"stage": stage, "done": done}), flush=True)
 
-    add_papers(Collection(directory, create=True), StandInEmbedder(), [papers], on_progress)
+    add_papers(
+        Collection(directory, create=True),
+        StandInEmbedder(),
+        [papers],
+        on_progress,
+        lambda *_: None,
+    )
     on_progress("end", 0, None)
 
 

@@ -181,3 +181,25 @@ def test_printing_an_answer_shows_markers_and_papers(sample: Assistant) -> None:
     answer: Answer = sample.ask("What is GeneGPT?")
     assert "[1]" in answer.text
     assert f"\n[1] {answer.papers[0].title}" in str(answer)
+
+
+def test_a_long_add_says_beforehand_how_long_it_will_take(tmp_path: Path) -> None:
+    lines = [json.dumps({"title": f"T{n}", "abstract": f"Number {n} it is."}) for n in range(500)]
+    (tmp_path / "many.jsonl").write_text("\n".join(lines))
+    said: list[tuple[int, float]] = []
+    with Assistant.open(tmp_path / "c", embedder=StandInEmbedder()) as assistant:
+        assistant.add(tmp_path / "many.jsonl", on_estimate=lambda *what: said.append(what))
+        (tmp_path / "few.jsonl").write_text('{"title": "One", "abstract": "One more it is."}')
+        assistant.add(tmp_path / "few.jsonl", on_estimate=lambda *what: said.append(what))
+    [(papers, seconds)] = said
+    assert papers == 500
+    assert 0 < seconds < 600
+
+
+def test_of_several_paths_a_bad_one_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "bad.bin").write_bytes(b"\x00\x01" * 50)
+    (tmp_path / "good.jsonl").write_text('{"title": "One", "abstract": "One it is."}')
+    with Assistant.open(tmp_path / "c", embedder=StandInEmbedder()) as assistant:
+        report = assistant.add(tmp_path / "bad.bin", tmp_path / "good.jsonl")
+    assert report.added == 1
+    assert "bad.bin" in str(report.skipped[0])

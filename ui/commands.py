@@ -54,8 +54,10 @@ def _chosen(arguments: argparse.Namespace) -> Filters:
 
 def _add(arguments: argparse.Namespace) -> int:
     with _open(arguments, create=True) as assistant:
-        with progress(shown=not arguments.quiet) as on_progress:
-            report = assistant.add(*map(Path, arguments.paths), on_progress=on_progress)
+        with progress(shown=not arguments.quiet) as (on_progress, on_estimate):
+            report = assistant.add(
+                *map(Path, arguments.paths), on_progress=on_progress, on_estimate=on_estimate
+            )
         line(str(report))
         line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
     _show_skipped(report)
@@ -179,7 +181,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _rebuild(arguments: argparse.Namespace) -> int:
     with _open(arguments, check=not arguments.embed) as assistant:
-        with progress(shown=True) as on_progress:
+        with progress(shown=True) as (on_progress, _):
             assistant.rebuild(embed=arguments.embed, on_progress=on_progress)
         counts = assistant.counts()
     line(f"rebuilt: {counts['papers']:,} papers, {counts['passages']:,} passages")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rag.adding import OnProgress
+    from rag.adding import OnEstimate, OnProgress
     from rag.schema import Answer, Hit, Paper
 
 
@@ -97,8 +97,11 @@ def show_hit(hit: Hit) -> None:
 
 
 @contextmanager
-def progress(*, shown: bool) -> Iterator[OnProgress]:
-    """A progress bar on standard error for an `add`; nothing where that is no terminal."""
+def progress(*, shown: bool) -> Iterator[tuple[OnProgress, OnEstimate]]:
+    """Progress bars on standard error, nothing where that is no terminal.
+
+    Yields what `Assistant.add` calls as work goes on, and once before a long embedding.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -132,4 +135,10 @@ def progress(*, shown: bool) -> Iterator[OnProgress]:
                 read = bar.tasks[tasks[Stage.READING]].completed
                 bar.update(tasks[Stage.READING], total=read)
 
-        yield on_progress
+        def on_estimate(papers: int, seconds: float) -> None:
+            minutes = round(seconds / 60)
+            time = f"{minutes} min" if minutes else f"{seconds:.0f} s"
+            if shown:
+                out.print(f"{papers:,} papers to embed, about {time}; Ctrl-C keeps what is done")
+
+        yield on_progress, on_estimate

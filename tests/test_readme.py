@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.makers import ROOT
+from tests.test_cli import OFFLINE, fine, footnoted
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^\$ (footnoted .*)$", README, re.MULTILINE)
+
+
+def test_the_python_example_runs_as_printed(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{OFFLINE}:{ROOT}", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "[1] Are Emergent Abilities of Large Language Models a Mirage?" in done.stdout
+    assert "not_in_collection\nWhat is GeneGPT? How well does it do?" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_readme_runs(command: str, sample_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(sample_home, tmp_path / "home")
+    [*arguments] = shlex.split(command, comments=True)[1:]
+    arguments = [str(ROOT / a) if a.startswith("data/") else a for a in arguments]
+    fine(footnoted(tmp_path / "home", *arguments))
+
+
+def test_the_readme_names_only_make_targets_that_there_are() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md"):
+        named = set(re.findall(r"(?:\$|`)\s*make (\w+)", (ROOT / name).read_text("utf-8")))
+        assert named
+        assert named <= targets
+
+
+def test_every_link_in_the_documents_leads_somewhere() -> None:
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / name).read_text("utf-8")):
+            assert (ROOT / target).exists(), f"{name} links to {target}"
