@@ -14,7 +14,7 @@ from rag.schema import DeclineReason, Hit, Paper, Passage, Record
 from rag.store.catalog import StoredPaper
 from tests.makers import GROKKING, MINDS, SIGHT
 
-OPTIONS = Options(papers=5, cited_papers=2, sentences=2, share=0.5, answerable=0.5, near=0.4)
+OPTIONS = Options(papers=5, cited_papers=2, sentences=2, share=0.5, paper_share=0.7, answerable=0.5, near=0.4)
 
 
 class Scripted:
@@ -59,6 +59,13 @@ def test_the_best_paper_comes_first_and_its_sentences_stand_in_their_order() -> 
 def test_nothing_far_below_the_best_sentence_pads_the_answer() -> None:
     answer = ask((0.9, 0.44, 0.1), (0.2, 0.2), (0.3, 0.3))
     assert [claim.citations[0].sentence for claim in answer.claims] == [0]
+
+
+def test_a_further_paper_must_be_nearly_as_good() -> None:
+    papers = [claim.citations[0].paper.id for claim in ask((0.9, 0.6), (0.6, 0.1), (0.1,)).claims]
+    assert papers == ["id0", "id0"]
+    papers = [claim.citations[0].paper.id for claim in ask((0.9, 0.6), (0.7, 0.1), (0.1,)).claims]
+    assert papers == ["id0", "id0", "id1"]
 
 
 def test_a_list_gives_one_line_a_paper() -> None:

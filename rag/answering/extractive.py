@@ -29,7 +29,8 @@ class Options:
     """How an extractive answer is made.
 
     ``papers`` retrieved papers are read; at most ``cited_papers`` are quoted, with at most
-    ``sentences`` each. A sentence is quoted if its score is at least ``share`` of the best one's.
+    ``sentences`` each. A sentence is quoted if its score is at least ``share`` of the best one's,
+    the first of a further paper if it is at least ``paper_share`` of it.
     Below ``answerable`` (a probability) the question is declined; the nearest passage's cosine
     then tells the reason: below ``near`` the collection holds nothing about it.
     """
@@ -38,6 +39,7 @@ class Options:
     cited_papers: int
     sentences: int
     share: float
+    paper_share: float
     answerable: float = 0.15
     near: float = 0.45
 
@@ -48,9 +50,9 @@ class Options:
 
 
 _BY_KIND = {
-    Kind.FACT: Options(papers=5, cited_papers=2, sentences=3, share=0.6),
-    Kind.LIST: Options(papers=10, cited_papers=8, sentences=1, share=0.4),
-    Kind.COMPARISON: Options(papers=6, cited_papers=4, sentences=2, share=0.5),
+    Kind.FACT: Options(papers=5, cited_papers=2, sentences=3, share=0.6, paper_share=0.85),
+    Kind.LIST: Options(papers=10, cited_papers=8, sentences=1, share=0.4, paper_share=0.4),
+    Kind.COMPARISON: Options(papers=6, cited_papers=4, sentences=2, share=0.5, paper_share=0.5),
 }
 
 
@@ -124,12 +126,13 @@ def _choose(request: Request, judged: Sequence[Judged], options: Options) -> lis
     )
     new = [item for item in everything if display(request.held[item[1]].texts[item[2]]) not in told]
     scored = new or everything  # all was said before: say it again rather than nothing
-    floor = scored[0][0] * options.share
+    best = scored[0][0]
     taken: dict[int, list[int]] = {}
     for score, paper, index in scored:
-        if score < floor:
+        if score < best * options.share:
             break
-        if paper not in taken and len(taken) == options.cited_papers:
+        further = paper not in taken
+        if further and (len(taken) == options.cited_papers or score < best * options.paper_share):
             continue
         if len(taken.setdefault(paper, [])) < options.sentences:
             taken[paper].append(index)

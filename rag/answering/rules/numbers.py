@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering.rules.words import stem
+from rag.answering.rules.words import STOPWORDS, stem
 from rag.ingest.cleaning import display
 
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
@@ -35,7 +35,7 @@ _NUMBER = re.compile(
     (?:\s?(?P<scale>[KkMBT]|bn)(?![\w])
       |[\s-](?P<word>hundred|thousand|millions?|billion|trillion
          |Millionen|Mio|Milliarden|Mrd|milliards|millones|milioni)\b)?
-    (?P<unit>\s?%|\s?percentage[ ]points?|\s?per\s?cent\b|\s?percent\b|\s?-?\s?fold\b
+    (?P<unit>\s?%|\s?percentage[ ]points?|\s?pp\b|\s?per\s?cent\b|\s?percent\b|\s?-?\s?fold\b
       |\s?[x×](?![A-Za-z0-9])|\s?-?times\b)?
     (?P<ordinal>(?:st|nd|rd|th)\b)?
     (?![A-Za-z0-9])""",
@@ -64,6 +64,7 @@ _BELOW = re.compile(
     r"|smaller than|fast|weniger als)\W*$",
     re.IGNORECASE,
 )
+_PERIODS = frozenset({"second", "minut", "hour", "day", "week", "month", "year", "decad"})
 _MAGNITUDE = re.compile(r"orders? of magnitude|fold\b", re.IGNORECASE)
 
 
@@ -96,6 +97,8 @@ def _digits(text: str) -> Iterator[Number]:
         scale = _SCALES.get((match["scale"] or match["word"] or "").lower(), 1.0)
         unit = _unit(match["unit"] or "")
         values = tuple(value * scale for value in _readings(match["digits"]))
+        if match["scale"] and match[0][-2:-1].isspace():
+            values += tuple(_readings(match["digits"]))  # "10 M" may be molar
         whole = scale == 1 and not unit and values[0] <= 12 and values[0].is_integer()
         shown = text[match.start("digits") : match.end()].strip()
         yield Number(
@@ -167,21 +170,46 @@ def veto(claim: str, evidence: Sequence[str]) -> str | None:
     """The reason why a number of the claim rules it out, or None."""
     text = " \n ".join(evidence)
     given = numbers(text)
-    magnitude = _MAGNITUDE.search(text)
+    magnitude = _MAGNITUDE.search(display(text)) is not None
     for number in numbers(claim):
-        if any(_agree(number, other) for other in given):
-            continue
-        if number.unit == "x" and (magnitude or not any(n.unit for n in given)):
-            continue  # "half", "ten times": often a reading of a table or of words
-        if number.counted:
-            rival = next((other for other in given if _same_noun(number, other)), None)
-            if rival is None:
-                continue  # may count what the evidence lists
-            return _reason(number, rival)
-        if number.unit == "" and number.values[0] < 1000 and not given:
-            continue
-        return _reason(number, _nearest(number, given))
+        agreeing = [other for other in given if _agree(number, other)]
+        if agreeing:
+            if reason := _attached_elsewhere(number, agreeing, given):
+                return reason
+        elif reason := _missing(number, given, magnitude=magnitude):
+            return reason
     return None
+
+
+def _missing(number: Number, given: Sequence[Number], *, magnitude: bool) -> str | None:
+    """The reason of a veto on a number that the evidence does not give."""
+    if number.unit == "x" and (magnitude or not any(other.unit for other in given)):
+        return None  # "half", "ten times": often what a table or other words amount to
+    if number.counted:
+        rival = next((other for other in given if _same_noun(number, other)), None)
+        return None if rival is None else _reason(number, rival)
+    return _reason(number, _nearest(number, given))
+
+
+def _attached_elsewhere(
+    number: Number, agreeing: Sequence[Number], given: Sequence[Number]
+) -> str | None:
+    """The reason where the number stands in the evidence, but counts something else there."""
+    nouns = set(number.noun)
+    periods = [other for other in agreeing if _PERIODS & set(other.noun[:1])]
+    if _PERIODS & set(number.noun[:1]) and len(periods) == len(agreeing):
+        if all(other.noun[0] != number.noun[0] for other in agreeing):
+            other = agreeing[0]
+            return (
+                f"the claim says {number.text} {number.noun[0]}s, "
+                f"the evidence says {other.text} {other.noun[0]}s"
+            )
+    if not number.noun or number.noun[0] in STOPWORDS or number.unit:
+        return None
+    if any(nouns & set(other.noun) or not other.noun for other in agreeing):
+        return None
+    rival = next((other for other in given if other.noun[:1] == number.noun[:1]), None)
+    return None if rival is None or rival in agreeing else _reason(number, rival)
 
 
 def _agree(number: Number, other: Number) -> bool:
