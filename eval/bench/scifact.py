@@ -1,8 +1,8 @@
 """Ranking quality on SciFact's training queries, whose half we tune on and half we report.
 
 Queries are split by id in blocks of 50 (ids are alphabetical, so a claim and its negation stay
-together): even blocks tune, odd blocks report. nDCG@10 after Järvelin & Kekäläinen (2002) with
-gains 2**grade - 1, the mean over queries with a judged document.
+together): even blocks tune, odd blocks report. nDCG@10 is the mean over queries with a relevant
+document.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import csv
 import gzip
 import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.measures.retrieval import graded_ndcg_at
+from eval.statistics import paired_bootstrap
 from rag.assistant import Assistant
 from rag.retrieval import Fusion
 
 _BLOCK = 50
-_SEED = 20_261_121
 _PREFIX = "10.5555/scifact."
 Judgements = Mapping[str, Mapping[str, int]]
 Ranker = Callable[[str], Sequence[str]]
@@ -47,32 +47,13 @@ def scifact(arguments: argparse.Namespace) -> None:
     print(f"fused: nDCG@10 {fused.mean():.4f} (n={len(fused)}, reporting half)")
     for name, fusion in (("BM25 alone", Fusion(0.0, 1.0)), ("dense alone", Fusion(1.0, 0.0))):
         other = _scores(_ranker(assistant, fusion), reporting, judgements)
-        low, high = paired_interval(fused, other)
+        better = paired_bootstrap(fused, other)
+        if better is None:
+            continue
         print(
-            f"{name}: {other.mean():.4f}; fused is better by {(fused - other).mean():.4f} "
-            f"(95% paired bootstrap {low:+.4f} to {high:+.4f})"
+            f"{name}: {other.mean():.4f}; fused is better by {better.value:.4f} "
+            f"(95% paired bootstrap {better.low:+.4f} to {better.high:+.4f})"
         )
-
-
-def paired_interval(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    """95% percentile bootstrap of the mean of ``a - b`` over queries (10,000 resamples)."""
-    random = np.random.default_rng(_SEED)
-    differences = a - b
-    picks = random.integers(0, len(differences), (10_000, len(differences)))
-    low, high = np.percentile(differences[picks].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
-
-
-def ndcg(ranking: Sequence[str], grades: Mapping[str, int], k: int = 10) -> float:
-    """Normalised discounted cumulative gain of the first ``k``, from 0 to 1."""
-
-    def total(gains: Sequence[int]) -> float:
-        return math.fsum(
-            (2.0**gain - 1) / math.log2(rank + 1) for rank, gain in enumerate(gains, 1)
-        )
-
-    best = total(sorted(grades.values(), reverse=True)[:k])
-    return total([grades.get(document, 0) for document in ranking[:k]]) / best
 
 
 def _ranker(assistant: Assistant, fusion: Fusion) -> Ranker:
@@ -86,7 +67,8 @@ def _ranker(assistant: Assistant, fusion: Fusion) -> Ranker:
 def _scores(
     rank: Ranker, queries: Mapping[str, str], judgements: Judgements
 ) -> NDArray[np.float64]:
-    return np.array([ndcg(rank(text), judgements[id_]) for id_, text in queries.items()])
+    values = (graded_ndcg_at(rank(text), judgements[id_], 10) for id_, text in queries.items())
+    return np.array([value for value in values if value is not None])
 
 
 def _judgements(path: Path) -> Judgements:

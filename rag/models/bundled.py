@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ TOKENIZER = "embedder-tokenizer.json"
 # Texts in flight for each thread. Enough to keep the threads busy for about a second while the
 # consumer writes to disk; their vectors are 1.5 kB each.
 LOOK_AHEAD = 64
+_REMEMBERED = 1024
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class BundledEmbedder:
         self._threads = threads or count_cores()
         self._lock = threading.Lock()
         self._opened: _Engine | None = None
+        # A passage is counted when it is cut and tokenised again when it is embedded, soon after.
+        self._encode = lru_cache(maxsize=_REMEMBERED)(self._tokenise)
 
     @cached_property
     def checksum(self) -> str:
@@ -136,12 +139,11 @@ class BundledEmbedder:
         refuse_long(text, len(ids), self.max_tokens, "the bundled embedder")
         return self._run(ids)
 
-    def _encode(self, text: str) -> list[int]:
+    def _tokenise(self, text: str) -> tuple[int, ...]:
         # Half a surrogate pair, as broken JSON holds them, is not text: the tokenizer refuses it.
-        ids: list[int] = self._engine().tokenizer.encode(text.encode(errors="ignore").decode()).ids
-        return ids
+        return tuple(self._engine().tokenizer.encode(text.encode(errors="ignore").decode()).ids)
 
-    def _run(self, ids: list[int]) -> NDArray[np.float32]:
+    def _run(self, ids: Sequence[int]) -> NDArray[np.float32]:
         import numpy as np
 
         outputs = self._engine().session.run(["vector"], {"input_ids": np.array([ids], np.int64)})

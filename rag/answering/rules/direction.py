@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.answering.rules.negation import CUES
+from rag.answering.rules.comparators import compared
 from rag.answering.rules.words import Word, stem, words
 
 # One axis a line: the words of one pole, a bar, the words of the other; "2:" asks for two shared
@@ -22,7 +23,7 @@ shrink attenuate suppress cut fell impair lessen inhibit
 more | less fewer
 faster quicker accelerate fast fastest speedup | slower slow slowdown decelerate slowest
 outperform exceed surpass beat | underperform trail lag
-activate activation induce stimulate promote facilitate enable \
+2: activate activation induce stimulate promote facilitate enable \
 | inhibit inhibition suppress block prevent repress abolish hinder
 earlier early earliest | later late latest
 2: robust resistant resilient immune | vulnerable susceptible sensitive fragile
@@ -35,7 +36,7 @@ long longer longest | short shorter shortest
 positive positively | negative negatively inversely
 upper | lower
 wide wider broad broader | narrow narrower
-cheap cheaper inexpensive | expensive costly costlier
+cheap cheaper inexpensive | expensive costlier
 simple simpler simplest | complex complicated
 linear linearly | nonlinear quadratic quadratically exponential exponentially
 convex | nonconvex
@@ -47,7 +48,6 @@ upstream | downstream
 offline | online
 2: similar same alike identical | different differ dissimilar distinct
 common frequent often commonly frequently | rare uncommon rarely infrequent seldom
-2: always | never rarely sometimes
 all every | none some
 global globally | local locally
 dense | sparse
@@ -74,7 +74,8 @@ class Pole:
     """A word that takes a side: its axis and side, how many shared neighbours it asks for.
 
     ``near`` are the stems of the content words within four words of it; ``following`` is the word
-    right after it. ``denied`` marks a negation shortly before.
+    right after it. ``denied`` marks a negation shortly before. ``sides`` are the content stems before
+    the word and after "than", where it compares.
     """
 
     axis: int
@@ -84,6 +85,7 @@ class Pole:
     near: frozenset[str]
     following: str
     denied: bool
+    sides: tuple[frozenset[str], frozenset[str]] | None
 
 
 def _table() -> dict[str, list[tuple[int, int, int]]]:
@@ -133,6 +135,7 @@ def poles(found: Sequence[Word]) -> Iterator[Pole]:
                 near,
                 found[place + 1].stem if place + 1 < len(found) else "",
                 any(w.lower in CUES for w in before),
+                compared(found, place),
             )
 
 
@@ -141,8 +144,22 @@ def _sides(found: Iterable[Pole], axis: int) -> set[int]:
 
 
 def _of_the_same(pole: Pole, other: Pole) -> bool:
-    if other.denied:
+    if other.denied or _turned_round(pole, other):
         return False
     if pole.following and pole.following == other.following and pole.following in pole.near:
         return True
     return len(pole.near & other.near) >= pole.asks
+
+
+def _turned_round(pole: Pole, other: Pole) -> bool:
+    """Whether both compare, and not clearly in the same order.
+
+    "A is worse than B" may stand for "B is better than A": 13 of 22 false alarms were that.
+    """
+    if not (pole.sides or other.sides):
+        return False
+    if not (pole.sides and other.sides):
+        return True
+    (left, right), (their_left, their_right) = pole.sides, other.sides
+    straight = len(left & their_left) + len(right & their_right)
+    return straight <= len(left & their_right) + len(right & their_left)
