@@ -11,7 +11,7 @@ QUESTION ?= Are emergent abilities of language models real, or an artefact of th
 COLLECTION ?= sample
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check stress bench lock clean
+.PHONY: help setup run test lint stress eval bench lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,6 +54,9 @@ lint: $(VENV)/.test ## style, types, order of modules
 
 stress: $(VENV)/.test ## kill writers at random moments, for minutes
 	@$(BIN)/python -m tests.stress
+
+eval: setup ## measure how well answers are grounded
+	@$(BIN)/python -m eval run
 
 bench: setup ## measure speed; figures go to eval/RESULTS.md
 	@$(BIN)/python -m eval bench

@@ -1,1 +1,1 @@
-"""Prompts as files, for answers that a language model writes; none are needed until one does."""
+"""Prompts as files: Markdown with front matter, filled in by `rag.answering.prompts`."""

@@ -228,6 +228,7 @@ class Assistant:
         *,
         history: Sequence[Turn] = (),
         filters: Filters | None = None,
+        fusion: Fusion | None = None,
         numbers: Mapping[str, int] | None = None,
     ) -> Answer:
         """Answer a question from the abstracts, or decline with a reason.
@@ -236,6 +237,7 @@ class Assistant:
             question: in words, in any style.
             history: earlier questions with their answers as text, oldest first.
             filters: which papers to look at.
+            fusion: how meaning is weighed against words, where the default does not suit.
             numbers: footnote numbers that papers (by id) already have in this conversation.
 
         Raises:
@@ -247,7 +249,12 @@ class Assistant:
         kind = kind_of(asked)
         options = Options.for_kind(kind)
         hits = retrieve(
-            self._collection, self._embedder, alone, limit=2 * options.papers, filters=filters
+            self._collection,
+            self._embedder,
+            alone,
+            limit=2 * options.papers,
+            filters=filters,
+            fusion=fusion,
         )
         held = self._held(hits, options.papers)
         retrieved = time.perf_counter()
@@ -262,9 +269,10 @@ class Assistant:
             suggestions=reply.suggestions,
             hits=hits,
             mode=extractive.MODE,
+            confidence=reply.confidence,
             notes=reply.notes,
             settings={"kind": kind, "options": asdict(options), "filters": _set(filters)},
-            collection=self._identity(),
+            collection=self.identity(),
             timings={
                 "retrieve": retrieved - started,
                 "answer": time.perf_counter() - retrieved,
@@ -276,7 +284,8 @@ class Assistant:
         found = (catalog.find(id_) for id_ in dict.fromkeys(hit.paper.id for hit in hits))
         return tuple(held for held in found if held is not None)[:papers]
 
-    def _identity(self) -> dict[str, str | int]:
+    def identity(self) -> dict[str, str | int]:
+        """What the collection is: fingerprint, embedder and its checksum, papers, version."""
         meta = self._collection.catalog.meta()
         names = ("fingerprint", "embedder", "embedder_checksum")
         kept = {name: meta[name] for name in names if name in meta}

@@ -218,7 +218,9 @@ class Answer:
     ``declined`` is None or a `DeclineReason`; then there are no claims, ``message`` says why in
     words, and ``suggestions`` are the nearest papers, which are never citations. ``hits`` are
     the retrieved passages, best first; ``standalone_question`` is the question as searched for,
-    with what an earlier turn contributes filled in. ``timings`` are in seconds by stage.
+    with what an earlier turn contributes filled in. ``confidence`` is the probability that the
+    abstracts answer it, from 0 to 1, None where nothing was retrieved. ``timings`` are in seconds
+    by stage.
     """
 
     question: str
@@ -229,6 +231,7 @@ class Answer:
     suggestions: tuple[Paper, ...]
     hits: tuple[Hit, ...]
     mode: str
+    confidence: float | None = None
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     collection: Mapping[str, Any] = field(default_factory=dict)
@@ -286,6 +289,7 @@ class Answer:
             "text": self.text,
             "declined": self.declined,
             "message": self.message,
+            "confidence": self.confidence,
             "notes": self.notes,
             "claims": [_claim_json(claim) for claim in self.claims],
             "suggestions": [paper.id for paper in self.suggestions],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from eval.measures import score_case
 from eval.schema import (
@@ -22,8 +22,10 @@ from eval.schema import (
 PAPERS = {
     f"paper{i:02}": (
         f"Grokking in small transformers, part {i}",
-        f"Networks first memorise and then generalise. It happens after {i + 1},000 steps of "
-        f"training on modular addition. We call this grokking & show it in {i + 3} settings.",
+        (
+            f"Networks first memorise and then generalise. It happens after {i + 1},000 steps of "
+            f"training on modular addition. We call this grokking & show it in {i + 3} settings."
+        ),
     )
     for i in range(30)
 }
@@ -36,7 +38,7 @@ def evidence(paper: str, quote: str) -> Span:
     return Span(paper, quote, start, start + len(quote))
 
 
-def a_case(id_: str = "c1", paper: str = "paper03", **changed: Any) -> Case:
+def a_case(id_: str = "c1", paper: str = "paper03", **changed: object) -> Case:
     """An answerable case whose answer is the paper's number of steps."""
     steps = f"{int(paper[-2:]) + 1},000 steps"
     case = Case(
@@ -55,12 +57,12 @@ def a_case(id_: str = "c1", paper: str = "paper03", **changed: Any) -> Case:
         papers_checked=(),
         abstracts={},
     )
-    return replace(case, **changed)
+    return replace(case, **cast("Any", changed))
 
 
-def unanswerable(id_: str = "u1", paper: str = "paper03", **changed: Any) -> Case:
+def unanswerable(id_: str = "u1", paper: str = "paper03", **changed: object) -> Case:
     """A case that should be declined."""
-    given: dict[str, Any] = {
+    given: dict[str, object] = {
         "category": "unanswerable_near",
         "question": f"What does it cost ({id_})?",
         "answerable": False,
@@ -70,7 +72,7 @@ def unanswerable(id_: str = "u1", paper: str = "paper03", **changed: Any) -> Cas
         "unanswerable_reason": "abstract_does_not_say",
         "papers_checked": (paper,),
     }
-    return a_case(id_, **(given | changed))
+    return a_case(id_, paper, **(given | changed))
 
 
 def right(case: Case) -> Response:
@@ -90,7 +92,7 @@ def scored(case: Case, response: Response | None = None, **tiers: str) -> CaseSc
     return CaseScore(case, given, score_case(case, given, ABSTRACTS), tiers)
 
 
-def a_run(*scores: CaseScore, id_: str = "run-a", **changed: Any) -> Run:
+def a_run(*scores: CaseScore, id_: str = "run-a", **changed: object) -> Run:
     """A run of these scores."""
     run = Run(
         id=id_,
@@ -101,7 +103,7 @@ def a_run(*scores: CaseScore, id_: str = "run-a", **changed: Any) -> Run:
         started="2026-01-01T00:00:00Z",
         scores=scores,
     )
-    return replace(run, **changed)
+    return replace(run, **cast("Any", changed))
 
 
 def mixed_run(size: int = 60, seed: int = 1) -> Run:

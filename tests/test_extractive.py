@@ -14,7 +14,9 @@ from rag.schema import DeclineReason, Hit, Paper, Passage, Record
 from rag.store.catalog import StoredPaper
 from tests.makers import GROKKING, MINDS, SIGHT
 
-OPTIONS = Options(papers=5, cited_papers=2, sentences=2, share=0.5, paper_share=0.7, answerable=0.5, near=0.4)
+OPTIONS = Options(
+    papers=5, cited_papers=2, sentences=2, share=0.5, paper_share=0.7, answerable=0.5, near=0.4
+)
 
 
 class Scripted:

@@ -128,6 +128,9 @@ def parser() -> argparse.ArgumentParser:
 
     command("doctor", "check the collection and say what mends it", "footnoted doctor")
 
+    # Its own program, with its own help: everything after the name goes there.
+    commands.add_parser("eval", help="measure how well answers are grounded", add_help=False)
+
     rebuild = command("rebuild", "make the search indexes again", "footnoted rebuild")
     rebuild.add_argument(
         "--embed", action="store_true", help="make the vectors again too (a new embedder)"
@@ -144,7 +147,12 @@ def _positive(text: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code and never lets a trace out on purpose."""
-    arguments = parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["eval"]:
+        from eval.__main__ import main as evaluate
+
+        return evaluate(given[1:])
+    arguments = parser().parse_args(given)
     from rag.errors import RagError
     from ui import commands
     from ui.terminal import complain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rag.answering.question import Kind, Turn
 from rag.answering.scoring import Abstract, Judged, SentenceScorer
@@ -81,6 +81,7 @@ class Reply:
     declined: DeclineReason | None = None
     message: str = ""
     suggestions: tuple[Paper, ...] = ()
+    confidence: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -91,11 +92,12 @@ def reply(request: Request, scorer: SentenceScorer, options: Options) -> Reply:
         Abstract(held.paper, held.texts, nearness.get(held.paper.id, 0.0)) for held in request.held
     ]
     judged = scorer.judge(request.standalone, abstracts)
-    if not judged or max(item.answerable for item in judged) < options.answerable:
+    confidence = max((item.answerable for item in judged), default=None)
+    if confidence is None or confidence < options.answerable:
         nearest = max(nearness.values(), default=0.0)
-        return _declined(request, near=nearest >= options.near)
+        return replace(_declined(request, near=nearest >= options.near), confidence=confidence)
     chosen = _choose(request, judged, options)
-    return Reply(claims=_claims(request, chosen), notes=(NOTE,))
+    return Reply(claims=_claims(request, chosen), confidence=confidence, notes=(NOTE,))
 
 
 def _nearness(hits: Sequence[Hit]) -> dict[str, float]:

@@ -78,15 +78,15 @@ def check(
 
 def is_verbatim(claim: str, evidence: Sequence[str]) -> bool:
     """Whether the claim is one of the sentences, or a run of neighbouring ones, as displayed."""
-    wanted = _plain(claim)
+    wanted = _ending_cut(_plain(claim))
     sentences = [_plain(sentence) for sentence in evidence]
     for first in range(len(sentences)):
         run = ""
         for sentence in sentences[first:]:
             run = f"{run} {sentence}".strip()
-            if run == wanted:
+            if _ending_cut(run) == wanted:
                 return True
-            if len(run) > len(wanted):
+            if len(run) > len(wanted) + 1:
                 break
     return False
 
@@ -111,9 +111,12 @@ def _veto(
 
 
 def _plain(text: str) -> str:
-    """The text as displayed, with typographic quotes and dashes made plain, without a final stop."""
-    shown = display(unicodedata.normalize("NFC", text)).translate(_TYPOGRAPHY)
-    return " ".join(sentence.rstrip(" .") for sentence in [shown])
+    """The text as displayed, with plain quotes and dashes."""
+    return display(unicodedata.normalize("NFC", text)).translate(_TYPOGRAPHY)
+
+
+def _ending_cut(text: str) -> str:
+    return text.rstrip(" .") or text
 
 
 _TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "‑": "-"})

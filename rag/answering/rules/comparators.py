@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answering.rules.words import Word, words
+from rag.answering.rules.words import Word, vocabulary, words
 from rag.ingest.cleaning import display
 
-_BEATS = frozenset(
+_BEATS = vocabulary(
     """outperform outperforms outperformed outperforming exceed exceeds exceeded exceeding surpass
-    surpasses surpassed surpassing beat beats beating""".split()
+    surpasses surpassed surpassing beat beats beating"""
 )
 _INSTEAD = (("rather", "than"), ("instead", "of"), ("as", "opposed", "to"))
 _REACH = 12
@@ -64,8 +64,7 @@ def _crossed(mine: Sides, theirs: Sides) -> bool:
     # what is named on both sides distinguishes nothing
     left, right = mine[0] - mine[1], mine[1] - mine[0]
     their_left, their_right = theirs[0] - theirs[1], theirs[1] - theirs[0]
-    straight = (left & their_left) | (right & their_right)
-    return bool(left & their_right and right & their_left) and not straight
+    return bool(left & their_right and right & their_left) and not right & their_right
 
 
 def _relations(found: Sequence[Word]) -> list[tuple[str, str, frozenset[str], frozenset[str]]]:
@@ -81,11 +80,11 @@ def _relations(found: Sequence[Word]) -> list[tuple[str, str, frozenset[str], fr
             pole = _comparative(found, place)
             if pole is not None:
                 result.append(("than", found[pole].lower, *_around(found, pole, place + 1)))
-        for phrase in _INSTEAD:
-            if tuple(w.lower for w in found[place : place + len(phrase)]) == phrase:
-                result.append(
-                    ("instead", "rather than", *_around(found, place, place + len(phrase)))
-                )
+        result += [
+            ("instead", "rather than", *_around(found, place, place + len(phrase)))
+            for phrase in _INSTEAD
+            if tuple(w.lower for w in found[place : place + len(phrase)]) == phrase
+        ]
     return result
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering.rules.negation import CUES
 from rag.answering.rules.comparators import compared
+from rag.answering.rules.negation import CUES
 from rag.answering.rules.words import Word, stem, words
 
 # One axis a line: the words of one pole, a bar, the words of the other; "2:" asks for two shared
@@ -74,8 +74,8 @@ class Pole:
     """A word that takes a side: its axis and side, how many shared neighbours it asks for.
 
     ``near`` are the stems of the content words within four words of it; ``following`` is the word
-    right after it. ``denied`` marks a negation shortly before. ``sides`` are the content stems before
-    the word and after "than", where it compares.
+    right after it. ``denied`` marks a negation shortly before. ``sides`` are the content
+    stems before the word and after "than", where it compares.
     """
 
     axis: int

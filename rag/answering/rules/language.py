@@ -27,7 +27,8 @@ def language(text: str) -> str | None:
     """The language's name, the script's where it is not Latin, or None where too little tells.
 
     The language with the largest share of function words, if that is 15% of the words or more, two
-    at least, and no other language has half as many. Short claims without little words ("MMA beats MILk") are None.
+    at least, and no other language has half as many. Short claims without little
+    words ("MMA beats MILk") are None.
     """
     letters = [character for character in text if character.isalpha()]
     for script in _SCRIPTS:

@@ -11,7 +11,7 @@ from rag.answering.rules.words import overlap, stem, words
 from rag.ingest.cleaning import display
 
 _RUN = re.compile(r"[^\W_][\w+*#.'’/-]*[\w+*#]|[^\W_]")
-_SENTENCE_END = re.compile(r"[.!?:]['”\")\]]*\s+$|^\W*$")
+_SENTENCE_END = re.compile(r"[.!?:]['”\")\]]*\s+$")
 _MEASURE = re.compile(
     r"[\d.,–-]+(?:-?(?:st|nd|rd|th|s|x|k|m|b|bn|d|mm|nm|ms|hz|khz|mhz|ghz|gb|mb|kb|bp|kda|mg|ml|h|min"
     r"|fold|way|bit|pp|y|yr|wk|kg|g|cm|km|hop|shot|mer))?(?:-[a-z-]+)?$"
@@ -19,6 +19,7 @@ _MEASURE = re.compile(
     re.IGNORECASE,
 )
 """Numbers with what they measure, which are no names, and Roman numerals."""
+_SUBSCRIPT = re.compile(r"(?<=\w)\((\w{1,2})\)")
 _LONGEST_ACRONYM = 6
 _PREFIX = 5
 _SIMILAR = 0.4
@@ -61,9 +62,14 @@ def names(text: str) -> Iterator[str]:
         word = match[0].removesuffix("'s").removesuffix("’s").rstrip(".")
         if len(word) < 2 or _MEASURE.fullmatch(word):
             continue
-        first = bool(_SENTENCE_END.search(shown[: match.start()]))
+        first = _begins_sentence(shown, match.start())
         if _is_marked(word) or (word[0].isupper() and not first):
             yield word
+
+
+def _begins_sentence(text: str, start: int) -> bool:
+    before = text[max(0, start - 8) : start]
+    return bool(_SENTENCE_END.search(before)) or (start < 8 and not any(map(str.isalnum, before)))
 
 
 def _is_marked(word: str) -> bool:
@@ -93,8 +99,10 @@ class _Text:
 
     @classmethod
     def of(cls, explaining: Sequence[str], texts: Sequence[str]) -> _Text:
-        text = display(" \n ".join(texts))
-        spaced = " ".join(re.findall(r"[^\W\d_]+", display(" \n ".join([*texts, *explaining])).lower()))
+        text = _SUBSCRIPT.sub(r"\1", display(" \n ".join(texts)))  # LXA(4), Na(V)
+        spaced = " ".join(
+            re.findall(r"[^\W\d_]+", display(" \n ".join([*texts, *explaining])).lower())
+        )
         return cls(frozenset(_forms(text)), _squash(text), spaced)
 
     def holds(self, name: str) -> bool:
@@ -102,7 +110,9 @@ class _Text:
         if self._holds_whole(name):
             return True
         parts = [part for part in re.split(r"[-/]", name) if part]
-        named = [part for part in parts if part[0].isupper() or _is_marked(part) or part[0].isdigit()]
+        named = [
+            part for part in parts if part[0].isupper() or _is_marked(part) or part[0].isdigit()
+        ]
         return len(parts) > 1 and bool(named) and all(map(self._holds_whole, named))
 
     def _holds_whole(self, name: str) -> bool:

@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from rag.answering.rules.words import STOPWORDS, stem
 from rag.ingest.cleaning import display
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
+)  # fmt: skip
+_TEENS = (
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _COUNTS = {word: float(n) for n, word in enumerate([*_ONES, *_TEENS])}
 _COUNTS |= {word: float(n * 10) for n, word in enumerate(_TENS, start=2)}
 _COUNTS |= {"dozen": 12.0, "hundred": 100.0, "thousand": 1e3, "million": 1e6, "billion": 1e9}
@@ -31,7 +36,7 @@ _TIMES = {
 
 _NUMBER = re.compile(
     r"""(?<![\w.,])(?<![A-Za-z]-)(?<![\w.,][\^_])[~≈<>≤≥±+$€£(-]*
-    (?P<digits>\d{1,3}(?:[ \u202f]\d{3})+(?![\d.,])|\d+(?:[.,·]\d+)*)
+    (?P<digits>\d{1,3}(?:[ \u202f]\d{3})+(?!\d|[.,]\d)|\d+(?:[.,·]\d+)*)
     (?:\s?(?P<scale>[KkMBT]|bn)(?![\w])
       |[\s-](?P<word>hundred|thousand|millions?|billion|trillion
          |Millionen|Mio|Milliarden|Mrd|milliards|millones|milioni)\b)?
@@ -65,6 +70,7 @@ _BELOW = re.compile(
     re.IGNORECASE,
 )
 _PERIODS = frozenset({"second", "minut", "hour", "day", "week", "month", "year", "decad"})
+_NOUN_END = re.compile(r"[,;:.()\d]|\b(?:and|or)\b")
 _MAGNITUDE = re.compile(r"orders? of magnitude|fold\b", re.IGNORECASE)
 
 
@@ -105,8 +111,8 @@ def _digits(text: str) -> Iterator[Number]:
             shown,
             values,
             unit,
-            _noun(text[match.end() :]),
-            _rounding(text[: match.start("digits")]),
+            _noun(text, match.end()),
+            _rounding(text, match.start("digits")),
             counted=whole,
         )
 
@@ -137,7 +143,7 @@ def _unit(written: str) -> str:
 
 def _spelled(text: str) -> Iterator[Number]:
     for match in _SPELLED.finditer(text):
-        word, after = match[0].lower(), text[match.end() :]
+        word, after = match[0].lower(), text[match.end() : match.end() + 20]
         factor = _FACTOR.match(after)
         percent = _PERCENT.match(after)
         tens, _, ones = word.replace(" ", "-").partition("-")
@@ -145,23 +151,24 @@ def _spelled(text: str) -> Iterator[Number]:
             match[0],
             (_COUNTS[tens] + _COUNTS.get(ones, 0.0),),
             "x" if factor else "%" if percent else "",
-            _noun(after),
-            _rounding(text[: match.start()]),
+            _noun(text, match.end()),
+            _rounding(text, match.start()),
             counted=not factor and not percent,
         )
     for match in _FRACTION.finditer(text):
         value = _TIMES[match[0].lower().split()[0]]
-        yield Number(match[0], (value,), "x", _noun(text[match.end() :]), "about", counted=False)
+        yield Number(match[0], (value,), "x", _noun(text, match.end()), "about", counted=False)
 
 
-def _noun(after: str) -> tuple[str, ...]:
-    run = re.split(r"[,;:.()]", after, maxsplit=1)[0]
+def _noun(text: str, end: int) -> tuple[str, ...]:
+    run = _NOUN_END.split(text[end : end + 80], maxsplit=1)[0]
     return tuple(stem(word) for word in re.findall(r"[^\W\d_]+", run)[:4])
 
 
-def _rounding(before: str) -> str:
+def _rounding(text: str, start: int) -> str:
+    before = text[max(0, start - 24) : start]
     for name, pattern in (("about", _ABOUT), ("above", _ABOVE), ("below", _BELOW)):
-        if pattern.search(before[-24:]):
+        if pattern.search(before):
             return name
     return ""
 
@@ -196,14 +203,11 @@ def _attached_elsewhere(
 ) -> str | None:
     """The reason where the number stands in the evidence, but counts something else there."""
     nouns = set(number.noun)
-    periods = [other for other in agreeing if _PERIODS & set(other.noun[:1])]
-    if _PERIODS & set(number.noun[:1]) and len(periods) == len(agreeing):
-        if all(other.noun[0] != number.noun[0] for other in agreeing):
-            other = agreeing[0]
-            return (
-                f"the claim says {number.text} {number.noun[0]}s, "
-                f"the evidence says {other.text} {other.noun[0]}s"
-            )
+    if number.noun[:1] and number.noun[0] in _PERIODS:
+        others = [other for other in agreeing if other.noun[:1] and other.noun[0] in _PERIODS]
+        if len(others) == len(agreeing) and all(o.noun[0] != number.noun[0] for o in others):
+            theirs = f"{others[0].text} {others[0].noun[0]}"
+            return f"the claim says {number.text} {number.noun[0]}, the evidence says {theirs}"
     if not number.noun or number.noun[0] in STOPWORDS or number.unit:
         return None
     if any(nouns & set(other.noun) or not other.noun for other in agreeing):
@@ -213,7 +217,11 @@ def _attached_elsewhere(
 
 
 def _agree(number: Number, other: Number) -> bool:
-    return any(_close(number, mine, theirs) for mine in _in_common(number, other) for theirs in other.values)
+    return any(
+        _close(number, mine, theirs)
+        for mine in _in_common(number, other)
+        for theirs in other.values
+    )
 
 
 def _in_common(number: Number, other: Number) -> tuple[float, ...]:
@@ -250,6 +258,7 @@ def _same_noun(number: Number, other: Number) -> bool:
 
 def _nearest(number: Number, given: Sequence[Number]) -> Number | None:
     """The evidence's number that the claim most likely got wrong: same noun, unit, then size."""
+
     def likeness(other: Number) -> tuple[int, bool, float]:
         shared = len(set(number.noun) & set(other.noun))
         return shared, number.unit == other.unit, -abs(number.values[0] - other.values[0])

@@ -9,13 +9,19 @@ from functools import lru_cache
 
 from rag.ingest.cleaning import display
 
+
+def vocabulary(listed: str) -> frozenset[str]:
+    """The words of a list that is written with blanks between."""
+    return frozenset(listed.split())
+
+
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[,;:.!?()\[\]–—]")
-_BREAKS = frozenset(
-    "but while whereas although though however which because since yet unlike despite".split()
+_BREAKS = vocabulary(
+    "but while whereas although though however which because since yet unlike despite"
 )
 _VOWEL = re.compile(r"[aeiouy]")
 
-STOPWORDS = frozenset(
+STOPWORDS = vocabulary(
     """a about after again all also although am an and any are as at be because been before being
     between both but by can could did do does doing done during each either else even ever every
     for from further furthermore had has have having he her here his how however i if in into is it
@@ -25,7 +31,7 @@ STOPWORDS = frozenset(
     use used uses using very via was we well were what when where whether which while who whom
     whose why will with within would you your show shows showed shown find finds found propose
     proposes proposed paper approach approaches method methods new result results demonstrate
-    demonstrates demonstrated work however called two three""".split()
+    demonstrates demonstrated work however called two three"""
 )
 """Words that say nothing of what a sentence is about, with the stock phrases of abstracts."""
 

@@ -1,0 +1,148 @@
+"""A run: cases to an answerer, responses to measures, scores to disk, one case at a time."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from eval.answerers import Answerer, attempt
+from eval.caseload import cases_hash
+from eval.measures import score_case, score_support
+from eval.schema import Case, CaseScore, GivenClaim, Response, Run
+from eval.store import RunWriter
+from eval.summary import summarise
+from rag.answering.grounding import Checker, check
+from rag.assistant import Assistant
+from rag.schema import Status
+from rag.version import VERSION
+
+_PACKAGES = ("chromadb", "llama-index-core", "numpy", "nupunkt", "onnxruntime", "tokenizers")
+
+OnCase = Callable[[int, int], None]
+"""Called with how many cases are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A collection with what scoring needs of it.
+
+    ``abstracts`` by paper id; ``injected`` are the sentences hidden in them, by case id.
+    """
+
+    assistant: Assistant
+    abstracts: Mapping[str, str]
+    injected: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run: ``corpora`` by name hold the collections that the cases name.
+
+    ``checkers`` verify support beyond the exact check and the rules; ``tier`` names the highest.
+    """
+
+    answerer_name: str
+    answerer: Answerer
+    cases: tuple[Case, ...]
+    corpora: Mapping[str, Corpus]
+    checkers: tuple[Checker, ...] = ()
+    tier: str = "T1"
+    jobs: int = 1
+
+
+def header(plan: Plan, run_id: str) -> Run:
+    """The run as it stands before its first case."""
+    sample = plan.corpora["sample"].assistant
+    return Run(
+        id=run_id,
+        answerer=plan.answerer_name,
+        settings={"tier": plan.tier, "cases": len(plan.cases)},
+        versions={
+            "footnoted": VERSION,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _PACKAGES},
+        },
+        hashes={
+            "cases": cases_hash(plan.cases),
+            **{
+                f"collection {name}": str(corpus.assistant.identity().get("fingerprint", ""))
+                for name, corpus in plan.corpora.items()
+            },
+            "embedder": str(sample.identity().get("embedder_checksum", "")),
+        },
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        scores=(),
+    )
+
+
+def execute(plan: Plan, directory: Path, run_id: str, on_case: OnCase) -> Run:
+    """Run all cases that the directory does not hold yet; returns the whole run.
+
+    Raises:
+        InputError: the directory holds a run of other settings.
+    """
+    writer = RunWriter(directory, header(plan, run_id))
+    waiting = [case for case in plan.cases if case.id not in writer.done]
+    done = len(plan.cases) - len(waiting)
+    on_case(done, len(plan.cases))
+    for score in _scores(plan, waiting):
+        writer.append(score)
+        done += 1
+        on_case(done, len(plan.cases))
+    run = writer.finish()
+    return writer.finish(summarise(run.scores))
+
+
+def _scores(plan: Plan, cases: Sequence[Case]) -> Iterator[CaseScore]:
+    if plan.jobs == 1:
+        yield from (_score(plan, case) for case in cases)
+        return
+    with ThreadPoolExecutor(plan.jobs) as pool:
+        for future in as_completed([pool.submit(_score, plan, case) for case in cases]):
+            yield future.result()
+
+
+def _score(plan: Plan, case: Case) -> CaseScore:
+    corpus = plan.corpora[case.corpus]
+    response = attempt(plan.answerer, case, corpus.assistant)
+    values = score_case(case, response, corpus.abstracts, corpus.injected.get(case.id))
+    support, tiers = _supported(plan, case, response, corpus)
+    return CaseScore(case, response, values | support, tiers)
+
+
+def _supported(
+    plan: Plan, case: Case, response: Response, corpus: Corpus
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """The measures that rest on a check, and which tier gave them.
+
+    A claim that is its own quote is scored by the exact check; the rules can only refute, so
+    what they leave open stays unscored until a higher tier decides.
+    """
+
+    def supports(text: str, quotes: Sequence[str]) -> bool | None:
+        return _DECIDED[check(text, quotes, checkers=plan.checkers).status]
+
+    def verdict(claim: GivenClaim) -> bool | None:
+        texts = [corpus.abstracts[id_] for id_ in response.retrieved if id_ in corpus.abstracts]
+        cited = [citation.quote for citation in claim.citations]
+        return supports(claim.text, [*cited, *texts])
+
+    values = score_support(case, response, supports, verdict)
+    return values, {name: plan.tier for name, value in values.items() if value is not None}
+
+
+_DECIDED = {Status.SUPPORTED: True, Status.UNSUPPORTED: False, Status.UNCHECKED: None}
+
+
+def repeated(cases: Iterable[Case], times: int) -> tuple[Case, ...]:
+    """Every case ``times`` times, the further ones named ``id#2`` and so on; base ids stay."""
+    return tuple(
+        case if turn == 1 else replace(case, id=f"{case.id}#{turn}")
+        for turn in range(1, times + 1)
+        for case in cases
+    )
