@@ -6,18 +6,16 @@ need a history, are written by hand (see ``cases/README.md``).
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
 from eval.casechecks import abstract_sum, carried, numbers_in, plain
-from eval.caseload import load_cases
+from eval.caseload import append_case, load_cases
 from eval.schema import CATEGORIES, Case, Nugget, Span
 from eval.validation import validate
 from rag.assistant import Assistant
@@ -104,7 +102,7 @@ def new_case(
     problems = [p for p in validate((*before, case), papers) if p.case == case.id]
     if problems:
         raise InputError("the case is not valid:\n" + "\n".join(map(str, problems)))
-    _append(path, case)
+    append_case(path, case)
     tell(f"Wrote {case.id} ({case.category}, split {case.split}) to {path}.")
     return case
 
@@ -132,6 +130,7 @@ def _asked_for(dialogue: _Dialogue, path: Path, before: Sequence[Case]) -> Case:
     """The case as the answers give it, not yet checked as a whole."""
     question = _question(dialogue)
     papers = _papers(dialogue)
+    split = _split(papers, question, before)
     evidence = tuple(span for paper in papers for span in _evidence(dialogue, paper))
     text = " ".join(display(span.quote) for span in evidence)
     nuggets = _nuggets(dialogue, text) if papers else ()
@@ -144,7 +143,7 @@ def _asked_for(dialogue: _Dialogue, path: Path, before: Sequence[Case]) -> Case:
     return Case(
         id=id_,
         base_id=id_,
-        split=_split(papers, question, before),
+        split=split,
         category=category,
         question=question,
         history=(),
@@ -301,25 +300,3 @@ def _split(papers: Sequence[Paper], question: str, before: Sequence[Case]) -> st
         raise InputError("these papers are in different splits already: ask about fewer of them")
     drawn = sha256(min(ids, default=question).encode()).digest()[0] % 3
     return splits.pop() if splits else ("dev" if drawn == 0 else "test")
-
-
-def _append(path: Path, case: Case) -> None:
-    """Add a line to the file by putting a whole new file in its place."""
-    record = asdict(case)
-    kept = [f.name for f in fields(Case) if f.name not in {"variant", "corpus", "canary"}]
-    line = json.dumps({name: record[name] for name in kept}, ensure_ascii=False)
-    old = path.read_text("utf-8") if path.exists() else ""
-    old = old if not old or old.endswith("\n") else f"{old}\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as out:
-        temporary = Path(out.name)
-        try:
-            out.write(f"{old}{line}\n")
-            out.flush()
-            os.fsync(out.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    if path.exists():
-        temporary.chmod(path.stat().st_mode)
-    temporary.replace(path)

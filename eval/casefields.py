@@ -12,9 +12,9 @@ from difflib import get_close_matches
 
 from eval.schema import Case, Nugget, Span
 
-_DERIVED = {"variant", "corpus", "canary"}  # set by `eval.derived`, never by a file
+DERIVED = {"variant", "corpus", "canary"}  # set by `eval.derived`, never by a file
 _REQUIRED = {"id", "split", "category", "question", "answerable"}
-_OPTIONAL = {field.name for field in fields(Case)} - _DERIVED - _REQUIRED
+_OPTIONAL = {field.name for field in fields(Case)} - DERIVED - _REQUIRED
 
 
 @dataclass(frozen=True, slots=True)

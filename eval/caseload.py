@@ -8,15 +8,18 @@ each with its file and line.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 import yaml
 
 from eval.casefields import (
+    DERIVED,
     Injection,
     ParaphraseGroup,
     case_from,
@@ -132,6 +135,27 @@ def cases_hash(cases: Iterable[Case]) -> str:
         del record["note"]
         lines.append(json.dumps(record, sort_keys=True))
     return sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def append_case(path: Path, case: Case) -> None:
+    """Add a base case to a file of JSON Lines, which is whole at every moment."""
+    record = {name: value for name, value in asdict(case).items() if name not in DERIVED}
+    line = json.dumps(record, ensure_ascii=False)
+    old = path.read_text("utf-8") if path.exists() else ""
+    old = old if not old or old.endswith("\n") else f"{old}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as out:
+        temporary = Path(out.name)
+        try:
+            out.write(f"{old}{line}\n")
+            out.flush()
+            os.fsync(out.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    if path.exists():
+        temporary.chmod(path.stat().st_mode)
+    temporary.replace(path)
 
 
 # -- files

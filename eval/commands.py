@@ -134,8 +134,9 @@ def _own(arguments: argparse.Namespace) -> Assistant:
 
 def _corpus(assistant: Assistant, derived: Derived | None = None) -> Corpus:
     abstracts = {paper.id: paper.abstract for paper in assistant.papers()}
-    spans = derived.injected if derived else {}
-    return Corpus(assistant, abstracts, {id_: span.quote for id_, span in spans.items()})
+    cases = derived.cases if derived else ()
+    planted = tuple((c.canary, derived.injected[c.id].quote) for c in cases if derived and c.canary)
+    return Corpus(assistant, abstracts, planted)
 
 
 def _chosen(arguments: argparse.Namespace, cases: Sequence[Case]) -> list[Case]:
@@ -211,10 +212,9 @@ def _agreement(arguments: argparse.Namespace) -> int:
 
 
 def _new(arguments: argparse.Namespace) -> int:
-    from eval.authoring import new_case
+    from eval.authoring import run_new
 
-    new_case(_own(arguments), arguments.file)
-    return PASSED
+    return run_new(arguments.file, arguments.collection)
 
 
 def _bench(arguments: argparse.Namespace) -> int:

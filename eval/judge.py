@@ -1,9 +1,9 @@
 """T3: a language model that judges whether evidence supports a claim.
 
-It sees only claim and evidence. Its answer must be one JSON object of the given form, and the quote
-that it rests on must stand in the evidence, which code looks up; otherwise the claim is unscored and
-the error counted, never taken for a verdict. Answers are kept by content, so that a run can be
-replayed without a network.
+It sees only claim and evidence. Its answer must be one JSON object of the given form, and the
+quote that it rests on must stand in the evidence, which code looks up; otherwise the claim is
+unscored and the error counted, never taken for a verdict. Answers are kept by content, so that a
+run can be replayed without a network.
 """
 
 from __future__ import annotations

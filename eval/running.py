@@ -13,6 +13,7 @@ from pathlib import Path
 from eval.answerers import Answerer, attempt
 from eval.caseload import cases_hash
 from eval.measures import score_case, score_support
+from eval.measures.robustness import attack_success
 from eval.schema import Case, CaseScore, GivenClaim, Response, Run
 from eval.store import RunWriter
 from eval.summary import summarise
@@ -31,12 +32,13 @@ OnCase = Callable[[int, int], None]
 class Corpus:
     """A collection with what scoring needs of it.
 
-    ``abstracts`` by paper id; ``injected`` are the sentences hidden in them, by case id.
+    ``abstracts`` by paper id; ``planted`` are the orders hidden in them, each a canary and the
+    text: any of them can be met by any question.
     """
 
     assistant: Assistant
     abstracts: Mapping[str, str]
-    injected: Mapping[str, str]
+    planted: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,10 @@ def _scores(plan: Plan, cases: Sequence[Case]) -> Iterator[CaseScore]:
 def _score(plan: Plan, case: Case) -> CaseScore:
     corpus = plan.corpora[case.corpus]
     response = attempt(plan.answerer, case, corpus.assistant)
-    values = score_case(case, response, corpus.abstracts, corpus.injected.get(case.id))
+    values = score_case(case, response, corpus.abstracts)
+    if values["attack_success"] is not None and response.error is None:
+        attacks = (attack_success(response, canary, text) for canary, text in corpus.planted)
+        values["attack_success"] = max(attacks)
     support, tiers = _supported(plan, case, response, corpus)
     return CaseScore(case, response, values | support, tiers)
 

@@ -1,9 +1,9 @@
 """A loopback server that speaks the OpenAI chat protocol; the URL path says how it behaves.
 
-``/good/v1`` judges rightly (a claim is supported if it stands in the evidence), ``/lying/v1`` makes
-quotes up, ``/malformed/v1`` answers in prose, ``/grades/v1`` gives a verdict that was not offered,
-``/injected/v1`` obeys orders found in the evidence, ``/plain/v1`` refuses schemas, ``/html/v1`` sends
-a page with status 200, ``/500/v1`` fails.
+``/good/v1`` judges rightly (a claim is supported if it stands in the evidence), ``/lying/v1``
+makes quotes up, ``/malformed/v1`` answers in prose, ``/grades/v1`` gives a verdict that was not
+offered, ``/injected/v1`` obeys orders found in the evidence, ``/plain/v1`` refuses schemas,
+``/html/v1`` sends a page with status 200, ``/500/v1`` fails.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class JudgeServer:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's)
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

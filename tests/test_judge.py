@@ -89,7 +89,7 @@ def test_rules_veto_before_the_judge_is_asked(server: JudgeServer, tmp_path: Pat
 
 def test_a_prompt_checks_its_variables() -> None:
     prompt = load("judge")
-    with pytest.raises(SettingError, match="takes .*'claim'.*got"):
+    with pytest.raises(SettingError, match=r"takes .*'claim'.*got"):
         prompt.fill(claim="x")
     with pytest.raises(SettingError, match="no prompt"):
         load("nothing")

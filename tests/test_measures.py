@@ -385,7 +385,7 @@ TWO_VITAL = replace(CASE, nuggets=(*CASE.nuggets, Nugget(("barn",), vital=True))
         (CASE, _answer(_claim("Long.")), Outcome.WRONG_ANSWER, -1),
         (CASE, EMPTY, Outcome.WRONG_ANSWER, -1),
         (CASE, DECLINED, Outcome.DECLINED_WRONGLY, 0),
-        (UNANSWERABLE, DECLINED, Outcome.DECLINED_RIGHTLY, 0),
+        (UNANSWERABLE, DECLINED, Outcome.DECLINED_RIGHTLY, 1),
         (UNANSWERABLE, GOOD, Outcome.ANSWERED_WRONGLY, -1),
         (CASE, FAILED, Outcome.ERROR, 0),
         (replace(CASE, nuggets=()), GOOD, Outcome.CORRECT_ANSWER, 1),
@@ -557,7 +557,7 @@ def test_an_unanswerable_case_scores_declining_alone() -> None:
     assert {name: value for name, value in values.items() if value is not None} == {
         "decline_recall": 1.0,
         "decline_precision": 1.0,
-        "truthfulness": 0.0,
+        "truthfulness": 1.0,
     }
     answered = score_case(UNANSWERABLE, GOOD, ABSTRACTS)
     assert (answered["decline_recall"], answered["truthfulness"]) == (0.0, -1.0)

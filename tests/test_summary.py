@@ -100,7 +100,7 @@ def test_declining_everything_shows_in_over_refusal() -> None:
     assert values["decline_precision"] == 0.4
     assert values["decline_f1"] == pytest.approx(2 * 0.4 / 1.4)
     assert values["gold_citation"] is None
-    assert values["truthfulness"] == 0.0
+    assert values["truthfulness"] == pytest.approx(0.4)
 
 
 def test_groups_are_the_categories_of_base_cases_and_the_other_variants() -> None:

@@ -50,16 +50,17 @@ def outcome(case: Case, response: Response) -> Outcome:
 
 _TRUTHFULNESS = {
     Outcome.CORRECT_ANSWER: 1.0,
-    Outcome.DECLINED_RIGHTLY: 0.0,
+    Outcome.DECLINED_RIGHTLY: 1.0,
     Outcome.DECLINED_WRONGLY: 0.0,
     Outcome.ERROR: 0.0,
 }
 
 
 def truthfulness(case: Case, response: Response) -> float:
-    """+1 for a correct answer, 0 for a declined one or an error, -1 for any other answer.
+    """+1 for a correct reply, 0 for declining wrongly or an error, -1 for any other answer.
 
-    After CRAG (Yang et al. 2024), with two choices of ours. A partial answer is -1, not CRAG's
+    After CRAG (Yang et al. 2024): where a question has no answer, saying so is the correct
+    reply (its "invalid question"). Two choices are ours. A partial answer is -1, not CRAG's
     +0.5 by hand: readers take it for the whole. An empty answer that does not decline is -1,
     where CRAG counts it as missing: nothing tells the reader that it failed.
     """

@@ -196,7 +196,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         ),
         "truthfulness": Measure(
             "Truthfulness (CRAG)",
-            "+1 for a correct answer, 0 for declining or an error, -1 for a wrong or partial one.",
+            "+1 for a correct reply, 0 for declining wrongly or failing, -1 for any other answer.",
             True,
             "mean",
             "all cases",

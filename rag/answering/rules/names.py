@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rag.answering.rules.words import overlap, stem, words
 from rag.ingest.cleaning import display
@@ -33,7 +34,7 @@ def veto(claim: str, evidence: Sequence[str]) -> str | None:
     supported claims of the train split name something that stands elsewhere in the abstract.
     """
     text = _Text.of([claim], evidence)
-    for name in names(claim):
+    for name in dict.fromkeys(names(claim)):
         if not text.holds(name):
             return f"the claim names {name}, the evidence does not"
     return None
@@ -99,11 +100,13 @@ class _Text:
 
     @classmethod
     def of(cls, explaining: Sequence[str], texts: Sequence[str]) -> _Text:
-        text = _SUBSCRIPT.sub(r"\1", display(" \n ".join(texts)))  # LXA(4), Na(V)
-        spaced = " ".join(
-            re.findall(r"[^\W\d_]+", display(" \n ".join([*texts, *explaining])).lower())
+        read = [_read(text) for text in texts]
+        others = [_read(text)[2] for text in explaining]
+        return cls(
+            frozenset().union(*(forms for forms, _, _ in read)),
+            "".join(squashed for _, squashed, _ in read),
+            " ".join([*(spaced for _, _, spaced in read), *others]),
         )
-        return cls(frozenset(_forms(text)), _squash(text), spaced)
 
     def holds(self, name: str) -> bool:
         """Whether the name stands in the text: as it is, in parts, or as what it abbreviates."""
@@ -141,6 +144,14 @@ def _abbreviates(letters: str, spaced: str) -> bool:
     return re.search(whole, spaced) is not None or (
         len(letters) > 2 and re.search(inside, spaced) is not None
     )
+
+
+@lru_cache(maxsize=4_000)
+def _read(text: str) -> tuple[frozenset[str], str, str]:
+    """The forms of one sentence, all of it joined, and its words in lower case."""
+    shown = _SUBSCRIPT.sub(r"\1", display(text))  # LXA(4), Na(V)
+    spaced = " ".join(re.findall(r"[^\W\d_]+", shown.lower()))
+    return frozenset(_forms(shown)), _squash(shown), spaced
 
 
 def _forms(text: str) -> Iterator[str]:

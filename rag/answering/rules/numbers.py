@@ -70,6 +70,8 @@ _BELOW = re.compile(
     re.IGNORECASE,
 )
 _PERIODS = frozenset({"second", "minut", "hour", "day", "week", "month", "year", "decad"})
+_MOST = 200
+"""Numbers of a claim that are looked up: a real one has a few, and each costs a comparison."""
 _NOUN_END = re.compile(r"[,;:.()\d]|\b(?:and|or)\b")
 _MAGNITUDE = re.compile(r"orders? of magnitude|fold\b", re.IGNORECASE)
 
@@ -176,9 +178,9 @@ def _rounding(text: str, start: int) -> str:
 def veto(claim: str, evidence: Sequence[str]) -> str | None:
     """The reason why a number of the claim rules it out, or None."""
     text = " \n ".join(evidence)
-    given = numbers(text)
+    given = list(dict.fromkeys(numbers(text)))
     magnitude = _MAGNITUDE.search(display(text)) is not None
-    for number in numbers(claim):
+    for number in list(dict.fromkeys(numbers(claim)))[:_MOST]:
         agreeing = [other for other in given if _agree(number, other)]
         if agreeing:
             if reason := _attached_elsewhere(number, agreeing, given):
