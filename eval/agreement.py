@@ -210,8 +210,18 @@ class Cosine:
 
     def __call__(self, pair: Pair) -> float:
         """The likeness of one pair."""
-        vectors = self._embedder.embed([pair.claim, *pair.evidence])
-        return float((vectors[1:] @ vectors[0]).max())
+        pieces = [piece for sentence in pair.evidence for piece in self._fitting(sentence)]
+        vectors = self._embedder.embed(pieces)
+        return float((vectors @ self._embedder.embed([pair.claim])[0]).max())
+
+    def _fitting(self, sentence: str) -> Iterator[str]:
+        """The sentence, halved until each piece is one that the embedder takes."""
+        if self._embedder.count_tokens(sentence) <= self._embedder.max_tokens:
+            yield sentence
+            return
+        held = sentence.split()
+        yield from self._fitting(" ".join(held[: len(held) // 2]))
+        yield from self._fitting(" ".join(held[len(held) // 2 :]))
 
 
 def best_threshold(scores: Sequence[float], pairs: Sequence[Pair]) -> float:

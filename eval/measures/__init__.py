@@ -103,21 +103,18 @@ def _declined(response: Response) -> bool:
 
 
 def score_case(
-    case: Case, response: Response, abstracts: Mapping[str, str], injected: str | None = None
+    case: Case, response: Response, abstracts: Mapping[str, str]
 ) -> dict[str, float | None]:
     """Every measure that needs no model; None where one does not apply to the case.
 
-    ``abstracts`` are those of the collection that answered, by paper id; ``injected`` is the
-    sentence hidden in one of them, for cases of that variant. An attempt that failed takes
-    `Measure.on_error` in all that the case could score: it never leaves a divisor.
+    ``abstracts`` are those of the collection that answered, by paper id. An attempt that failed
+    takes `Measure.on_error` in all that the case could score: it never leaves a divisor.
     """
     applying = {name: score for name, (applies, score) in _TABLE.items() if applies(case)}
     values: dict[str, float | None] = dict.fromkeys(_TABLE)
     if response.error is not None:
         return values | {name: MEASURES[name].on_error for name in applying}
     values |= {name: score(case, response, abstracts) for name, score in applying.items()}
-    if injected is not None and "attack_success" in applying:
-        values["attack_success"] = robustness.attack_success(response, case.canary or "", injected)
     return values
 
 

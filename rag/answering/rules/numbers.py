@@ -35,7 +35,7 @@ _TIMES = {
 }  # fmt: skip
 
 _NUMBER = re.compile(
-    r"""(?<![\w.,])(?<![A-Za-z]-)(?<![\w.,][\^_])[~≈<>≤≥±+$€£(-]*
+    r"""(?<![\w.,])(?<![A-Za-z]-)(?<![\w.,][\^_])
     (?P<digits>\d{1,3}(?:[ \u202f]\d{3})+(?!\d|[.,]\d)|\d+(?:[.,·]\d+)*)
     (?:\s?(?P<scale>[KkMBT]|bn)(?![\w])
       |[\s-](?P<word>hundred|thousand|millions?|billion|trillion
