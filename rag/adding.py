@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from rag.errors import FileError
 from rag.ingest.reading import read_papers
 from rag.schema import BadRecord, Passage, Place, Record
+from rag.store.collection import identity
 from rag.store.writing import Outcome
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def embed_waiting(
     total = collection.catalog.counts()["unembedded"]
     if not total:
         return 0
+    writing.catalog.set_meta(**identity(embedder))
     if total >= LONG:
         on_estimate(total, _expected_seconds(writing, embedder) * total)
     written = done = 0

@@ -9,11 +9,25 @@ from rag.schema import Answer, Hit, Paper
 
 # What would be read as Markdown or HTML in running text.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+# What would begin a list or underline a heading at the beginning of a line.
+_BLOCK = re.compile(r"^(\d{0,9})([-+=.)])")
+_BULLET = "- "
 
 
 def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it is: special characters escaped, no line breaks."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _BLOCK.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+
+
+def _lead(lead: str) -> str:
+    """What stands before a claim: its line breaks and bullets stay, the rest is escaped."""
+    lines = []
+    for line in lead.split("\n"):
+        bullet = _BULLET if line.startswith(_BULLET) else ""
+        text = escape_markdown(line.removeprefix(bullet))
+        space = " " if line[-1:].isspace() and (text or not bullet) else ""
+        lines.append(f"{bullet}{text}{space}")
+    return "\n".join(lines)
 
 
 def to_markdown(answer: Answer) -> str:
@@ -28,9 +42,7 @@ def to_markdown(answer: Answer) -> str:
     body = ""
     for claim in answer.claims:
         notes = "".join(f"[^{order[citation]}]" for citation in claim.citations)
-        lead = "\n\n".join(escape_markdown(part) for part in claim.lead.split("\n\n"))
-        space = "" if not lead or lead.endswith("\n") else " "
-        body += f"{lead}{space}{escape_markdown(claim.text)}{notes}"
+        body += f"{_lead(claim.lead)}{escape_markdown(claim.text)}{notes}"
     parts += [body.strip(), ""]
     for citation, label in order.items():
         parts.append(

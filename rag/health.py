@@ -13,9 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import RagError
+from rag.errors import (
+    EmbedderMismatchError,
+    EndpointError,
+    LockedError,
+    RagError,
+    WeightsError,
+)
 from rag.store import database
-from rag.store.collection import CHROMA, Collection
+from rag.store.collection import Collection
 
 if TYPE_CHECKING:
     from rag.models.embedder import Embedder
@@ -43,17 +49,31 @@ def examine(collection: Collection, embedder: Embedder) -> Iterator[Finding]:
         try:
             yield check(collection, embedder)
         except RagError as error:
-            yield Finding(check.__name__.strip("_").replace("_", " "), False, str(error), RESTORE)
+            name = check.__name__.strip("_").replace("_", " ")
+            yield Finding(name, False, str(error), _remedy(error))
+
+
+def _remedy(error: RagError) -> str:
+    if isinstance(error, EmbedderMismatchError):
+        return f"{REBUILD} --embed, or choose the other embedder with --embedder"
+    if isinstance(error, EndpointError):
+        return "check the endpoint's address and key, and that it is running"
+    if isinstance(error, WeightsError):
+        return "pip install --force-reinstall footnoted"
+    if isinstance(error, LockedError):
+        return "wait until the other process is done, then look again"
+    return RESTORE
 
 
 def _disk(directory: Path) -> Finding:
     free = shutil.disk_usage(directory).free
     detail = f"{directory}, {free / 2**30:.1f} GiB free"
     if not os.access(directory, os.W_OK):
-        return Finding("disk", False, f"{detail}, read-only", "allow writing, to add papers")
-    if free < _LOW_DISK_BYTES:
-        return Finding("disk", False, detail, "make room before adding papers")
-    return Finding("disk", True, detail)
+        return Finding(
+            "disk", True, f"{detail}, read-only for you: it can be searched, not changed"
+        )
+    low = "; make room before adding papers" if free < _LOW_DISK_BYTES else ""
+    return Finding("disk", True, detail + low)
 
 
 def _query(collection: Collection, sql: str) -> list[tuple[object, ...]]:
@@ -88,6 +108,8 @@ def _full_text(collection: Collection, _: Embedder) -> Finding:
         connection.execute(sql)
         connection.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
+        if "locked" in str(error):
+            return Finding("full-text index", True, "not looked at: a writer is at work")
         return Finding("full-text index", False, str(error), REBUILD)
     finally:
         connection.close()
@@ -141,7 +163,7 @@ def _chroma(collection: Collection, _: Embedder) -> Finding:
     behind = collection.catalog.passages_upto(collection.catalog.last_passage()) - expected
     if not expected and not behind:
         return Finding("chroma", True, "nothing to hold yet")
-    directory = collection.directory / CHROMA
+    directory = collection.chroma
     if not directory.exists():
         return Finding("chroma", False, f"{directory} is missing", REBUILD)
     found = probe(directory)

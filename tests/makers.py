@@ -9,7 +9,7 @@ import numpy as np
 
 from eval.standin import StandInEmbedder
 from rag.schema import Passage, Record
-from rag.store.collection import Collection, Writing
+from rag.store.collection import Collection, Writing, identity
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "daily_papers"
@@ -45,6 +45,7 @@ def put(collection: Collection, *records: Record) -> list[str]:
 
 def fill(writing: Writing, embedder: StandInEmbedder, limit: int = 1000) -> None:
     """Give up to ``limit`` waiting papers one passage a sentence."""
+    writing.catalog.set_meta(**identity(embedder))
     for held in writing.catalog.unembedded(0, limit):
         passages = [Passage(0, "", i, i + 1, s, e) for i, (s, e) in enumerate(held.spans)]
         texts = [held.paper.abstract[p.start : p.end] for p in passages]

@@ -3,16 +3,20 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from eval.standin import StandInEmbedder
 from rag.errors import (
     DamagedError,
     EmbedderMismatchError,
+    EndpointError,
     ForeignError,
     LockedError,
     NoCollectionError,
@@ -82,6 +86,47 @@ class TestTakingRecordsIn:
         assert put(collection, cut) == ["merged"]
         [held] = collection.catalog.all_papers()
         assert held.paper.abstract == GROKKING.abstract
+
+    def test_a_correction_from_the_same_file_counts_to_the_last_sign(
+        self, collection: Collection
+    ) -> None:
+        first = Record("Trial", "It worked (p < 0.05), a drop of -5%.", year=2020, source="t")
+        second = replace(first, abstract="It worked (p > 0.05), a drop of 5%.", year=2021)
+        put(collection, first)
+        assert put(collection, second) == ["updated"]
+        [held] = collection.catalog.all_papers()
+        assert (held.paper.abstract, held.paper.year) == (second.abstract, 2021)
+        assert put(collection, first) == ["updated"], "taking a change back is a change"
+        [held] = collection.catalog.all_papers()
+        assert held.paper.abstract == first.abstract
+
+    def test_two_versions_in_one_file_do_not_take_turns(self, collection: Collection) -> None:
+        other = replace(GROKKING, abstract=GROKKING.abstract + " Zebrafish swim.")
+        put(collection, GROKKING, other)
+        for _ in range(2):
+            assert put(collection, GROKKING, other) == ["unchanged"] * 2
+
+    def test_a_stub_does_not_replace_an_abstract(self, collection: Collection) -> None:
+        put(collection, replace(GROKKING, doi="10.1/a"))
+        put(collection, replace(GROKKING, doi="10.1/a", abstract="TBA."))
+        [held] = collection.catalog.all_papers()
+        assert held.paper.abstract == GROKKING.abstract
+
+    def test_a_record_without_doi_does_not_join_papers_with_two(
+        self, collection: Collection
+    ) -> None:
+        one = replace(GROKKING, doi="10.1/a")
+        two = replace(GROKKING, doi="10.1/b", abstract=GROKKING.abstract + " And more.")
+        put(collection, one, two, replace(GROKKING, source="elsewhere"))
+        dois = {held.paper.doi for held in collection.catalog.all_papers()}
+        assert dois == {"10.1/a", "10.1/b"}
+
+    def test_a_title_that_two_papers_share_names_neither(self, collection: Collection) -> None:
+        one = Record("Editorial", "This issue is about bees and honey.", source="a")
+        two = Record("Editorial", "Quarks bind by gluons at low energies.", source="b")
+        put(collection, one, two)
+        with pytest.raises(UnknownPaperError, match="2 papers are called 'Editorial'"):
+            collection.catalog.find("Editorial")
 
     def test_two_papers_may_share_a_title(self, collection: Collection) -> None:
         one = Record("Editorial", "This issue is about bees and honey.", source="a")
@@ -200,7 +245,9 @@ class TestChromaFollowing:
             reader = Collection(collection.directory, create=False)
             assert nearest_ids(reader, "neutrinos ice", 1) == [held.paper.id]
 
-    @pytest.mark.parametrize("damage", ["deleted", "emptied", "garbage", "foreign"])
+    @pytest.mark.parametrize(
+        "damage", ["deleted", "emptied", "garbage", "foreign", "table dropped", "a file"]
+    )
     def test_a_lost_or_damaged_index_is_made_again_without_embedding(
         self, collection: Collection, tmp_path: Path, damage: str
     ) -> None:
@@ -209,11 +256,18 @@ class TestChromaFollowing:
         collection.close()
         chroma = collection.directory / CHROMA
         if damage == "garbage":
-            (chroma / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
+            (collection.chroma / "chroma.sqlite3").write_bytes(b"garbage" * 1000)
+        elif damage == "table dropped":
+            database = sqlite3.connect(collection.chroma / "chroma.sqlite3")
+            database.execute("DROP TABLE embeddings")
+            database.commit()
+            database.close()
         else:
             shutil.rmtree(chroma)
         if damage == "emptied":
             chroma.mkdir()
+        if damage == "a file":
+            chroma.write_text("not a directory")
         if damage == "foreign":
             other = Collection(tmp_path / "other", create=True)
             put(other, Record("Other", "Something else entirely here.", source="o"))
@@ -233,6 +287,43 @@ class TestChromaFollowing:
         collection.rebuild(StandInEmbedder(), on_tick=lambda n, of: ticks.append((n, of)))
         assert ticks == [(7, 7)]
         assert len(nearest_ids(collection, "grokking")) == 3
+
+    def test_others_go_on_searching_while_it_is_rebuilt(self, collection: Collection) -> None:
+        put(collection, *PAPERS)
+        reader = Collection(collection.directory, create=False)
+        expected = nearest_ids(reader, "theory of mind beliefs")
+        failures: list[BaseException] = []
+        stop = threading.Event()
+
+        def search(opened: Collection) -> None:
+            try:
+                while not stop.is_set():
+                    assert nearest_ids(opened, "theory of mind beliefs") == expected
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=search, args=(c,)) for c in (collection, reader)]
+        for thread in threads:
+            thread.start()
+        for _ in range(5):
+            collection.rebuild(StandInEmbedder())
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert len(list((collection.directory / CHROMA).iterdir())) == 1
+
+    def test_a_rebuild_with_an_embedder_that_fails_drops_nothing(
+        self, collection: Collection
+    ) -> None:
+        class Broken(StandInEmbedder):
+            def embed_query(self, text: str) -> NDArray[np.float32]:
+                raise EndpointError("down")
+
+        put(collection, *PAPERS)
+        with pytest.raises(EndpointError):
+            collection.rebuild(Broken(), embed=True)
+        assert collection.catalog.counts() == {"papers": 3, "passages": 7, "unembedded": 0}
 
     def test_filters_hold_for_vectors_too(self, collection: Collection) -> None:
         put(collection, replace(GROKKING, year=2020), replace(SIGHT, year=2024))
@@ -304,6 +395,14 @@ class TestRefusing:
             Collection(tmp_path, create=True)
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
+    @pytest.mark.parametrize("name", ["chroma", "catalog.csv"])
+    def test_nobody_elses_files_are_taken_for_ours(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("precious")
+        with pytest.raises(ForeignError, match=name):
+            Collection(tmp_path, create=True)
+        assert (tmp_path / name / "mine").read_text() == "precious"
+
     def test_a_foreign_database_is_left_alone(self, tmp_path: Path) -> None:
         sqlite3.connect(tmp_path / FILE_NAME).execute("CREATE TABLE t(x)").connection.close()
         with pytest.raises(ForeignError, match="not a Footnoted catalog"):
@@ -332,6 +431,44 @@ class TestRefusing:
         with pytest.raises(TypeError), collection.writing(StandInEmbedder()) as writing:
             writing.catalog.put([MINDS, broken])
         assert collection.catalog.counts()["papers"] == 1
+
+
+def test_threads_that_end_leave_no_connection_open(collection: Collection) -> None:
+    put(collection, *PAPERS)
+    open_files = Path("/proc/self/fd")
+    before = len(list(open_files.iterdir())) if open_files.exists() else 0
+    for _ in range(20):
+        thread = threading.Thread(target=collection.catalog.counts)
+        thread.start()
+        thread.join()
+    if before:
+        assert len(list(open_files.iterdir())) <= before + 4
+
+
+def put_until_it_fails(collection: Collection) -> None:
+    for n in range(4000):
+        put(collection, Record(f"Paper {n}", f"Topic {n} is studied. " * 40, source="t"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a disk that is soon full")
+@pytest.mark.parametrize("kilobytes", [1200, 2400, 3200])
+def test_a_full_disk_ends_in_words_and_loses_nothing(tmp_path: Path, kilobytes: int) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(disk)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        collection = Collection(disk / "papers", create=True)
+        put(collection, *PAPERS)
+        with pytest.raises(StorageError):
+            put_until_it_fails(collection)
+        held = collection.catalog.counts()["papers"]
+        assert held >= 3
+        assert nearest_ids(collection, "theory of mind beliefs", 1)
+        collection.close()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_an_unknown_paper_is_none_and_the_error_names_the_command(collection: Collection) -> None:

@@ -333,7 +333,7 @@ def test_what_is_no_object_in_an_array_is_reported(tmp_path: Path) -> None:
     records, bad = read(tmp_path, '[null, {"title": "T", "abstract": "A."}, 7, "x", {}, []]')
     assert titles(records) == ["T"]
     assert [item.reason[:22] for item in bad] == [
-        "a JSON null, expected ", "a JSON int, expected a", "a JSON str, expected a",
+        "a JSON null, expected ", "a JSON number, expecte", "a JSON string, expecte",
         "neither title nor abst", "a JSON list, expected ",
     ]  # fmt: skip
 
@@ -341,8 +341,33 @@ def test_what_is_no_object_in_an_array_is_reported(tmp_path: Path) -> None:
 def test_an_array_that_ends_early_gives_its_papers_and_says_so(tmp_path: Path) -> None:
     records, bad = read(tmp_path, '[{"title": "T", "abstract": "A."},\n{"title": "U", "abs')
     assert titles(records) == ["T"]
-    assert next(item.place.line for item in bad) == 2
-    assert "not valid JSON" in bad[0].reason
+    assert [reason(item) for item in bad] == ["2: not valid JSON: Unterminated string"]
+
+
+def test_a_wrapped_array_that_ends_early_says_so_once(tmp_path: Path) -> None:
+    whole = '{"papers": [{"title": "T", "abstract": "A."}'
+    records, bad = read(tmp_path, whole + ',\n{"title": "U", "abs')
+    assert titles(records) == ["T"]
+    assert [reason(item) for item in bad] == ["2: not valid JSON: Unterminated string"]
+    records, bad = read(tmp_path, whole + "\n")
+    assert titles(records) == ["T"]
+    assert [reason(item)[:25] for item in bad] == ["2: the list does not end,"]
+
+
+def test_a_broken_last_record_does_not_hide_that_the_list_ends(tmp_path: Path) -> None:
+    records, bad = read(tmp_path, '[{"title": "T", "abstract": "A."},\n{"title": "U" "abs"}]')
+    assert titles(records) == ["T"]
+    assert [reason(item) for item in bad] == ["2: not valid JSON: Expecting ',' delimiter"]
+
+
+def test_what_is_no_object_is_named_as_json_names_it(tmp_path: Path) -> None:
+    fine = '{"title": "T", "abstract": "A."}'
+    content = lines_of(fine, fine, "null", "true", "false", "7", "7.5", '"x"', "[]", '{"title": "')
+    _, bad = read(tmp_path, content)
+    assert [item.reason.partition(",")[0] for item in bad[:-1]] == [
+        f"a JSON {kind}" for kind in ("null", "true", "false", "number", "number", "string", "list")
+    ]
+    assert bad[-1].reason == "not valid JSON: Unterminated string starting at column 11"
 
 
 def test_a_document_without_papers_says_so(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from eval.standin import StandInEmbedder
 from rag.health import Finding, examine, probe
 from rag.schema import Record
-from rag.store.collection import CHROMA, Collection
+from rag.store.collection import Collection
 from rag.store.database import FILE_NAME
 from tests.makers import PAPERS, put
 
@@ -53,7 +53,7 @@ def test_a_healthy_collection_has_no_bad_finding(collection: Collection) -> None
         ("INSERT INTO unembedded VALUES (1)", "embedding", "rebuild"),
         ("UPDATE meta SET value = 'x' WHERE key = 'chroma_id'", "chroma", "rebuild"),
         ("UPDATE meta SET value = '3' WHERE key = 'indexed_upto'", "chroma", "rebuild"),
-        ("UPDATE meta SET value = 'x' WHERE key = 'embedder'", "embedder", "backup"),
+        ("UPDATE meta SET value = 'x' WHERE key = 'embedder'", "embedder", "--embed"),
         (FORGET_A_PAPER, "full-text index", "rebuild"),
     ],
 )
@@ -68,7 +68,7 @@ def test_each_damage_is_found_with_its_remedy(
 
 def test_a_missing_or_crashing_index_is_found(collection: Collection, tmp_path: Path) -> None:
     collection.close()
-    chroma = collection.directory / CHROMA
+    chroma = collection.chroma
     chroma.rename(tmp_path / "away")
     assert "missing" in bad(collection)["chroma"].detail
     (tmp_path / "away").rename(chroma)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from eval.gates import load_gates
+from rag.ingest.identity import paper_id
 from tests.makers import ROOT
 from tests.test_cli import OFFLINE, fine, footnoted
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^\$ (footnoted .*)$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^\$ (footnoted (?!eval).*)$", README, re.MULTILINE)
+EVAL_COMMANDS = re.findall(r"^\$ (footnoted eval .*)$", README, re.MULTILINE)
 
 
 def test_the_python_example_runs_as_printed(tmp_path: Path) -> None:
@@ -38,6 +42,46 @@ def test_every_command_of_the_readme_runs(command: str, sample_home: Path, tmp_p
     [*arguments] = shlex.split(command, comments=True)[1:]
     arguments = [str(ROOT / a) if a.startswith("data/") else a for a in arguments]
     fine(footnoted(tmp_path / "home", *arguments))
+
+
+def test_every_eval_command_of_the_readme_runs(tmp_path: Path) -> None:
+    def run(*arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "ui", *arguments],
+            cwd=tmp_path,
+            env={"PYTHONPATH": f"{OFFLINE}:{ROOT}", "FOOTNOTED_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+
+    abstract = "Bees dance to tell where flowers are."
+    (tmp_path / "bees.jsonl").write_text(json.dumps({"title": "Bees", "abstract": abstract}))
+    run("add", "--collection", "my-papers", "bees.jsonl")
+    case = {
+        "id": "mine",
+        "split": "dev",
+        "category": "unanswerable_far",
+        "question": "Who won the football world cup in 1998?",
+        "answerable": False,
+        "unanswerable_reason": "not_in_collection",
+        "papers_checked": [paper_id("Bees", abstract)],
+    }
+    (tmp_path / "cases.jsonl").write_text(json.dumps(case))
+    gate = '[[gate]]\nmeasure = "decline_recall"\nsplit = "all"\nmin = 1.0\n'
+    (tmp_path / "gates.toml").write_text(gate)
+    for name in ("a", "b"):
+        run("eval", "run", "--category", "numeric", "--split", "dev", "--id", name)
+    assert len(EVAL_COMMANDS) == 6
+    for command in EVAL_COMMANDS:
+        run(*shlex.split(command, comments=True)[1:])
+
+
+def test_the_gate_of_the_readme_is_one(tmp_path: Path) -> None:
+    [gate] = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "gates.toml").write_text(gate)
+    assert [g.measure for g in load_gates(tmp_path / "gates.toml")] == ["nugget_recall_vital"]
 
 
 def test_the_readme_names_only_make_targets_that_there_are() -> None:

@@ -82,9 +82,9 @@ class PassageParser(NodeParser):
         ]
 
     def _runs(self, title: str, text: str, spans: Sequence[Span]) -> list[Passage]:
-        budget = self._max_tokens - count_tokens(title)
+        budget = max(1, self._max_tokens - count_tokens(title))
         lengths = [count_tokens(text[start:end]) for start, end in spans]
-        fewest = min(len(spans), math.ceil(sum(lengths) / budget))
+        fewest = max(1, min(len(spans), math.ceil(sum(lengths) / budget)))
         for parts in range(fewest, len(spans) + 1):
             passages = [
                 Passage(0, "", first, last, spans[first][0], spans[last - 1][1])

@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from rag.errors import UnknownPaperError
+from rag.ingest.identity import title_alias
 from rag.schema import Filters, Paper, Passage, Sentence
 from rag.store import database
 from rag.store.database import TOKENIZER
@@ -32,7 +35,7 @@ TITLE_WEIGHT = 2.0
 
 _WORD = re.compile(r"[^\W_]+(?:[-.'’/][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
-_COLUMNS = "number, id, title, abstract, authors, year, venue, url, doi, arxiv_id, sentences"
+COLUMNS = "number, id, title, abstract, authors, year, venue, url, doi, arxiv_id, sentences"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +64,31 @@ def fold(text: str) -> str:
 
 
 class Catalog:
-    """Read access to a catalog, from any thread (each thread has its own connection)."""
+    """Read access to a catalog, from any thread; idle connections are used again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
 
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+    @contextmanager
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._idle.get_nowait()
+        except Empty:
             connection = database.connect(self.path, write=False)
-            self._local.connection = connection
-            self._connections.append(connection)
-        return connection
+        try:
+            yield connection
+        finally:
+            self._idle.put(connection)
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with database.in_words(self.path):
-            return self._connection.execute(sql, parameters).fetchall()
+        with database.in_words(self.path), self._borrowed() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
-        """Close the connection of the calling thread; others close with their threads."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            self._connections.remove(connection)
-            connection.close()
-            del self._local.connection
+        """Close all connections; one that is in use then is closed by nobody, so stop first."""
+        while not self._idle.empty():
+            self._idle.get().close()
 
     # -- what there is
 
@@ -112,32 +113,40 @@ class Catalog:
     # -- papers
 
     def find(self, name: str) -> StoredPaper | None:
-        """The paper with this id (followed through joins), DOI, arXiv id or exact title."""
-        found = self._by("id = ?", (self._redirected(name),))
-        if found is None:
-            from rag.ingest.identity import title_alias
+        """The paper with this id (followed through joins), DOI, arXiv id or exact title.
 
+        Raises:
+            UnknownPaperError: several papers have this title.
+        """
+        found = self._by("id = ?", (self._redirected(name),))
+        if not found:
             bare = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:)", "", name.strip(), flags=re.I)
             arxiv = re.sub(r"^(https?://arxiv\.org/abs/|arxiv:)", "", name.strip(), flags=re.I)
             arxiv = re.sub(r"v\d+$", "", arxiv)
             aliases = [f"doi:{bare.casefold()}", f"arxiv:{arxiv.casefold()}", title_alias(name)]
             found = self._by(
-                "number IN (SELECT paper FROM aliases WHERE alias IN (?, ?, ?)) LIMIT 1", aliases
+                "number IN (SELECT paper FROM aliases WHERE alias IN (?, ?, ?))", aliases
             )
-        return found
+        if len(found) > 1:
+            ids = ", ".join(held.paper.id for held in found)
+            raise UnknownPaperError(
+                f"{len(found)} papers are called {name!r}; name one by its id: {ids}"
+            )
+        return found[0] if found else None
 
     def _redirected(self, paper_id: str) -> str:
         rows = self._rows("SELECT new_id FROM redirects WHERE old_id = ?", (paper_id,))
         return str(rows[0][0]) if rows else paper_id
 
-    def _by(self, condition: str, parameters: Sequence[Any]) -> StoredPaper | None:
-        rows = self._rows(f"SELECT {_COLUMNS} FROM papers WHERE {condition}", parameters)
-        return self._papers(rows)[0] if rows else None
+    def _by(self, condition: str, parameters: Sequence[Any]) -> list[StoredPaper]:
+        return self._papers(
+            self._rows(f"SELECT {COLUMNS} FROM papers WHERE {condition}", parameters)
+        )
 
     def papers(self, numbers: Iterable[int]) -> dict[int, StoredPaper]:
         """Papers by number; numbers that are gone are left out."""
         rows = self._rows(
-            f"SELECT {_COLUMNS} FROM papers WHERE number IN (SELECT value FROM json_each(?))",
+            f"SELECT {COLUMNS} FROM papers WHERE number IN (SELECT value FROM json_each(?))",
             (json.dumps(list(numbers)),),
         )
         return {stored.number: stored for stored in self._papers(rows)}
@@ -148,7 +157,7 @@ class Catalog:
         condition, parameters = _condition(filters or Filters())
         while True:
             rows = self._rows(
-                f"SELECT {_COLUMNS} FROM papers WHERE number > ? AND number IN "
+                f"SELECT {COLUMNS} FROM papers WHERE number > ? AND number IN "
                 f"(SELECT paper FROM narrow WHERE {condition}) ORDER BY number LIMIT 500",
                 (last, *parameters),
             )
@@ -299,7 +308,7 @@ def matrix(rows: Sequence[tuple[int, bytes]]) -> tuple[list[int], NDArray[np.flo
 
 
 def stored_paper(row: Sequence[Any], sources: tuple[str, ...]) -> StoredPaper:
-    """A row of `_COLUMNS` as a paper."""
+    """A row of `COLUMNS` as a paper."""
     number, paper_id, title, abstract, authors, year, venue, url, doi, arxiv_id, sentences = row
     paper = Paper(
         paper_id,

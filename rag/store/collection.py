@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING
 
 from rag.errors import (
     CollectionError,
-    DamagedError,
     EmbedderMismatchError,
     ForeignError,
     LockedError,
@@ -27,7 +27,7 @@ from rag.errors import (
 )
 from rag.store import database
 from rag.store.catalog import Catalog
-from rag.store.vectors import VectorIndex
+from rag.store.vectors import VectorIndex, erase
 from rag.store.writing import CatalogWriter
 
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ class Collection:
     def _create(self) -> None:
         with database.in_words(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
-            foreign = [p.name for p in self.directory.iterdir() if p.name not in (LOCK, CHROMA)]
-        if any(not name.startswith("catalog.") for name in foreign):
+            foreign = sorted(p.name for p in self.directory.iterdir() if not _is_ours(p.name))
+        if foreign:
             raise ForeignError(
                 f"{self.directory} is not empty and is no collection (it holds "
-                f"{sorted(foreign)[0]!r}); name a new directory"
+                f"{foreign[0]!r}); name a new directory"
             )
         with self._locked(timeout_s=30):
             if not self._path.exists():
@@ -158,7 +158,6 @@ class Collection:
             writer = CatalogWriter(self._path)
             follower = _Follower(self, writer)
             try:
-                writer.set_meta(**_identity(embedder))
                 follower.follow()
                 yield Writing(writer, follower.follow)
                 follower.follow()
@@ -172,22 +171,24 @@ class Collection:
         """Make Chroma and the full-text index again; with ``embed``, drop the vectors too.
 
         Papers whose vectors were dropped wait to be embedded (see `rag.adding`). ``on_tick`` is
-        called with vectors done and in all.
+        called with vectors done and in all. Others go on searching meanwhile.
+
+        Raises:
+            ModelError: the embedder cannot be used; then nothing is dropped.
         """
         with self._locked(timeout_s=10.0):
-            if not embed:
+            if embed:
+                embedder.embed_query("probe")
+            else:
                 self.check_embedder(embedder)
             writer = CatalogWriter(self._path)
             try:
                 if embed:
                     writer.forget_vectors()
-                    writer.set_meta(**_identity(embedder))
+                    writer.set_meta(**identity(embedder))
                 writer.rebuild_full_text()
-                self.use(None, "", 0)
-                VectorIndex.erase(self.directory / CHROMA)
-                writer.set_meta(indexed_upto="0", chroma_id="")
                 follower = _Follower(self, writer)
-                follower.follow(on_tick)
+                follower.replace(on_tick)
                 follower.hand_over()
             finally:
                 writer.close()
@@ -225,9 +226,7 @@ class Collection:
 
     def _nearest_passages(self, vector: NDArray[np.float32], limit: int) -> list[int]:
         with self._lock_for_index:
-            self._refresh_index()
-            found = self._index.nearest(vector, limit) if self._index else []
-            upto = self._upto
+            found, upto = self._ask_index(vector, limit)
         ids, vectors = self.catalog.vectors_after(upto, -1)
         if not ids:
             return found
@@ -247,51 +246,71 @@ class Collection:
     def _writable(self) -> bool:
         return os.access(self.directory, os.W_OK)
 
+    def _ask_index(self, vector: NDArray[np.float32], limit: int) -> tuple[list[int], int]:
+        """What Chroma finds, and the passage up to which that is complete.
+
+        An index that fails is mended and asked once more; where that cannot be done now, nothing
+        is found up to passage 0, and the catalog's own vectors are searched exactly instead.
+        """
+        self._refresh_index()
+        if self._index is None:
+            return [], 0
+        try:
+            return self._index.nearest(vector, limit), self._upto
+        except CollectionError as error:
+            _LOG.warning("%s", error)
+        self._replace(*self._mended())
+        try:
+            return (self._index.nearest(vector, limit), self._upto) if self._index else ([], 0)
+        except CollectionError as error:
+            _LOG.warning("%s", error)
+            return [], 0
+
     def _refresh_index(self) -> None:
         """Open Chroma, or open it anew when another process wrote much or made it again."""
-        if not self._writable:  # Chroma writes even to read: search the catalog's vectors exactly
+        if not self._writable:  # Chroma writes even to read
             return
         meta = self.catalog.meta()
         upto, chroma_id = int(meta.get("indexed_upto", 0)), meta.get("chroma_id", "")
         if chroma_id and (chroma_id != self._index_id or upto - self._upto > MAX_TAIL):
-            self._replace(*self._open_index(upto, chroma_id))
+            index = self.index_as_marked()
+            if index is None:
+                self._replace(*self._mended())
+            else:
+                self._replace(index, chroma_id, upto)
 
-    def _open_index(self, upto: int, chroma_id: str) -> tuple[VectorIndex | None, str, int]:
-        """Chroma, mended first if it is not what the catalog says it is.
-
-        Where it cannot be mended now, the catalog's vectors are searched exactly instead.
-        """
-        index = self.index_as_marked(upto, chroma_id)
-        if index is None:
-            try:
-                with self._locked(timeout_s=0.0):
-                    index, chroma_id, upto = self._mend()
-            except CollectionError as error:
-                _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
-                return None, chroma_id, 0
-        return index, chroma_id, upto
-
-    def _mend(self) -> tuple[VectorIndex, str, int]:
-        writer = CatalogWriter(self._path)
+    def _mended(self) -> tuple[VectorIndex | None, str, int]:
+        """A new index from the catalog, or none where it cannot be made now."""
         try:
-            follower = _Follower(self, writer)
-            index = follower.open()
-            follower.follow()
-            return index, follower.chroma_id, follower.upto
-        finally:
-            writer.close()
+            with self._locked(timeout_s=0.0):
+                writer = CatalogWriter(self._path)
+                try:
+                    follower = _Follower(self, writer)
+                    follower.replace()
+                finally:
+                    writer.close()
+        except CollectionError as error:
+            _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
+            return None, self.catalog.meta().get("chroma_id", ""), 0
+        return follower.index, follower.chroma_id, follower.upto
 
-    def index_as_marked(self, upto: int, chroma_id: str) -> VectorIndex | None:
-        """Chroma's index if it is the one the catalog knows and nothing up to ``upto`` misses."""
+    def index_as_marked(self) -> VectorIndex | None:
+        """Chroma's index if it is the one the catalog knows and nothing misses in it."""
+        meta = self.catalog.meta()
+        upto = int(meta.get("indexed_upto", 0))
         try:
-            index = VectorIndex(self.directory / CHROMA)
-        except DamagedError as error:
+            index = VectorIndex(self.chroma, create=False)
+            if index.id == meta["chroma_id"] and index.count() >= self.catalog.passages_upto(upto):
+                return index
+            index.close()
+        except CollectionError as error:
             _LOG.warning("%s", error)
-            return None
-        if index.id == chroma_id and index.count() >= self.catalog.passages_upto(upto):
-            return index
-        index.close()
         return None
+
+    @property
+    def chroma(self) -> Path:
+        """The directory of the index in use; each one that is made anew gets a new one."""
+        return self.directory / CHROMA / self.catalog.meta().get("chroma_directory", "0")
 
     def _replace(self, index: VectorIndex | None, chroma_id: str, upto: int) -> None:
         if self._index is not None:
@@ -321,40 +340,56 @@ class _Follower:
         self.chroma_id = meta.get("chroma_id", "")
         self.upto = int(meta.get("indexed_upto", 0))
 
-    def follow(self, on_tick: Tick | None = None) -> None:
+    def follow(self) -> None:
         """Add what is new, drop what is gone; opens Chroma only if there is something to do."""
         gone = self._writer.gone()
-        last = self._catalog.last_passage()
-        if last <= self.upto and not gone:
+        if self._catalog.last_passage() <= self.upto and not gone:
             return
-        index = self.index or self.open()
-        done, total = 0, self._catalog.passages_upto(last) - self._catalog.passages_upto(self.upto)
+        if self.index is None:
+            self.index = self._collection.index_as_marked() if self.chroma_id else None
+        if self.index is None:
+            self.replace()
+            return
+        for upto in self._fill(self.index):
+            self.upto = upto
+            self._writer.indexed(upto, ())
+        if gone:
+            self.index.delete(gone)
+            self._writer.indexed(self.upto, gone)
+
+    def replace(self, on_tick: Tick | None = None) -> None:
+        """Make the index anew in a directory of its own; others search the old one meanwhile."""
+        number = int(self._catalog.meta().get("chroma_directory", "0")) + 1
+        directory = self._collection.directory / CHROMA / str(number)
+        if directory.parent.is_file():
+            erase(directory.parent)
+        erase(directory)  # what a process that was killed left there
+        gone = self._writer.gone()
+        index = VectorIndex(directory, create=True)
+        self.upto, done = 0, 0
+        total = self._catalog.passages_upto(self._catalog.last_passage())
+        for upto in self._fill(index):
+            self.upto = upto
+            done = self._catalog.passages_upto(upto)
+            if on_tick:
+                on_tick(done, total)
+        self._writer.set_meta(
+            chroma_directory=str(number), chroma_id=index.id, indexed_upto=str(self.upto)
+        )
+        self._writer.indexed(self.upto, gone)
+        self.index, self.chroma_id = index, index.id
+        for old in directory.parent.iterdir():
+            if old != directory:
+                erase(old)
+
+    def _fill(self, index: VectorIndex) -> Iterator[int]:
+        """Upsert what lies beyond the mark; yields how far it has come."""
         while True:
             ids, vectors = self._catalog.vectors_after(self.upto, _FOLLOW_BATCH)
             if not ids:
-                break
+                return
             index.upsert(ids, vectors)
-            self.upto = ids[-1]
-            self._writer.indexed(self.upto, ())
-            done += len(ids)
-            if on_tick:
-                on_tick(done, total)
-        if gone:
-            index.delete(gone)
-            self._writer.indexed(self.upto, gone)
-
-    def open(self) -> VectorIndex:
-        """Chroma as the catalog knows it, or an empty one in place of anything else."""
-        index = None
-        if self.chroma_id:
-            index = self._collection.index_as_marked(self.upto, self.chroma_id)
-        if index is None:
-            VectorIndex.erase(self._collection.directory / CHROMA)
-            index = VectorIndex(self._collection.directory / CHROMA)
-            self.upto, self.chroma_id = 0, index.id
-            self._writer.set_meta(chroma_id=index.id, indexed_upto="0")
-        self.index = index
-        return index
+            yield ids[-1]
 
     def hand_over(self) -> None:
         """Let the collection search with the index that was just written."""
@@ -362,7 +397,13 @@ class _Follower:
             self._collection.use(self.index, self.chroma_id, self.upto)
 
 
-def _identity(embedder: Embedder) -> dict[str, str]:
+def _is_ours(name: str) -> bool:
+    """Whether a file may stand in a directory in which a collection is about to be made."""
+    return name == LOCK or re.fullmatch(r"catalog\.\d+\.new.*", name) is not None
+
+
+def identity(embedder: Embedder) -> dict[str, str]:
+    """What a collection remembers of the embedder that made its vectors."""
     return {
         "embedder": embedder.name,
         "dimension": str(embedder.dimension),

@@ -17,6 +17,7 @@ TOKENIZER = "porter unicode61 remove_diacritics 2"
 
 # `papers_fts` is an external-content index: the text stands once, in `papers`.
 # `narrow` holds what filters look at, folded, so that a filter never reads an abstract.
+# `records.run` is the last add in which a source gave this version of a paper.
 # `vectors` stands apart from `passages` so that reading spans does not drag vectors along.
 _SCHEMA = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -53,6 +54,7 @@ CREATE TABLE records(
   source TEXT NOT NULL,
   hash BLOB NOT NULL,
   paper INTEGER NOT NULL REFERENCES papers(number) ON DELETE CASCADE,
+  run INTEGER NOT NULL,
   UNIQUE(source, hash)
 );
 CREATE INDEX records_paper ON records(paper);
@@ -134,9 +136,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         DamagedError: SQLite cannot read it.
     """
     with in_words(path):
-        connection = sqlite3.connect(
-            _uri(path, write=write), uri=True, isolation_level=None, timeout=30.0
-        )
+        connection = _open(path, write=write)
         try:
             _check(connection, path)
             connection.execute("PRAGMA foreign_keys=ON")
@@ -150,11 +150,34 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _uri(path: Path, *, write: bool) -> str:
+def _open(path: Path, *, write: bool) -> sqlite3.Connection:
+    uri = path.resolve().as_uri()
     if write or os.access(path.parent, os.W_OK):
-        return f"{path.resolve().as_uri()}?mode=rw"
-    # WAL needs to write beside the file even to read; where nobody can, nothing changes either.
-    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        return _connected(f"{uri}?mode=rw")
+    try:
+        return _connected(f"{uri}?mode=ro")
+    except sqlite3.OperationalError:
+        # WAL needs to write beside the file even to read. Without a WAL nothing is missing in the
+        # file itself; with one, the file alone would be an old state.
+        wal = path.with_name(path.name + "-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise StorageError(
+                f"{path} has changes in {wal.name} that cannot be read where you may not write; "
+                "copy the whole directory to a place of your own and open it there"
+            ) from None
+        return _connected(f"{uri}?mode=ro&immutable=1")
+
+
+def _connected(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=30.0, check_same_thread=False
+    )
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

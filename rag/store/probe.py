@@ -17,7 +17,7 @@ from rag.store.vectors import VectorIndex
 def main(directory: str) -> None:
     """Print what the index holds, after one search through it."""
     try:
-        index = VectorIndex(Path(directory))
+        index = VectorIndex(Path(directory), create=False)
         found = {"id": index.id, "count": index.count()}
         if found["count"]:
             index.probe()

@@ -27,14 +27,13 @@ from rag.ingest.identity import (
 from rag.ingest.sentences import split_sentences
 from rag.schema import Passage, Record
 from rag.store import database
-from rag.store.catalog import StoredPaper, fold, stored_paper
+from rag.store.catalog import COLUMNS, StoredPaper, fold, stored_paper
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _FIELDS = ("year", "venue", "url", "doi", "arxiv_id")
-_COLUMNS = "number, id, title, abstract, authors, year, venue, url, doi, arxiv_id, sentences"
 
 
 class Outcome(StrEnum):
@@ -52,6 +51,7 @@ class CatalogWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = database.connect(path, write=True)
+        self._run: int | None = None
 
     def close(self) -> None:
         """Close the connection."""
@@ -81,12 +81,16 @@ class CatalogWriter:
     def put(self, records: Sequence[Record]) -> list[Outcome]:
         """Take records in; returns what became of each, in order.
 
-        A record seen before from the same source is unchanged. A record of a paper that is
-        held fills in what was unknown; its abstract replaces the held one if it is a newer
-        version from the same source, or longer. Papers that turn out to be one are joined.
+        A record that a source gave before is unchanged, unless the source has since given
+        another version of the paper. A record of a paper that is held fills in what was unknown;
+        what the same source now says otherwise replaces what it said; a longer abstract replaces
+        a shorter one. Papers that turn out to be one are joined.
         """
         with self._transaction() as connection:
-            return [_put(connection, record) for record in records]
+            if self._run is None:
+                (last,) = connection.execute("SELECT max(run) FROM records").fetchone()
+                self._run = (last or 0) + 1
+            return [_put(connection, record, self._run) for record in records]
 
     def remove(self, number: int) -> None:
         """Remove a paper with all that belongs to it."""
@@ -99,7 +103,7 @@ class CatalogWriter:
         """Papers above number ``after`` that wait for passages and vectors."""
         with database.in_words(self.path):
             rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM papers WHERE number IN "
+                f"SELECT {COLUMNS} FROM papers WHERE number IN "
                 "(SELECT paper FROM unembedded WHERE paper > ? ORDER BY paper LIMIT ?) "
                 "ORDER BY number",
                 (after, limit),
@@ -175,15 +179,13 @@ def _fingerprint(connection: sqlite3.Connection, stored: StoredPaper, sign: int)
 
 
 def _load(connection: sqlite3.Connection, number: int) -> StoredPaper:
-    sql = f"SELECT {_COLUMNS} FROM papers WHERE number = ?"
+    sql = f"SELECT {COLUMNS} FROM papers WHERE number = ?"
     return stored_paper(connection.execute(sql, (number,)).fetchone(), ())
 
 
-def _put(connection: sqlite3.Connection, record: Record) -> Outcome:
+def _put(connection: sqlite3.Connection, record: Record, run: int) -> Outcome:
     digest = record_hash(record)
-    if connection.execute(
-        "SELECT 1 FROM records WHERE source = ? AND hash = ?", (record.source, digest)
-    ).fetchone():
+    if _is_current(connection, record.source, digest, run):
         return Outcome.UNCHANGED
     number = _same_paper(connection, record)
     if number is None:
@@ -191,8 +193,9 @@ def _put(connection: sqlite3.Connection, record: Record) -> Outcome:
     else:
         outcome = _merge(connection, number, record)
     connection.execute(
-        "INSERT INTO records(source, hash, paper) VALUES (?, ?, ?)",
-        (record.source, digest, number),
+        "INSERT INTO records(source, hash, paper, run) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET paper = excluded.paper, run = excluded.run",
+        (record.source, digest, number, run),
     )
     aliases = [*strong_aliases(record), title_alias(record.title)]
     connection.executemany(
@@ -203,36 +206,64 @@ def _put(connection: sqlite3.Connection, record: Record) -> Outcome:
     return outcome
 
 
+def _is_current(connection: sqlite3.Connection, source: str, digest: bytes, run: int) -> bool:
+    """Whether the source gave this very record when it last spoke of the paper.
+
+    A file may hold two versions of one paper: both count as current when it is read again. Only
+    a version that an earlier add of the file left behind does not.
+    """
+    found = connection.execute(
+        "SELECT paper, run FROM records WHERE source = ? AND hash = ?", (source, digest)
+    ).fetchone()
+    if found is None:
+        return False
+    paper, seen = found
+    if connection.execute(
+        "SELECT 1 FROM records WHERE source = ? AND paper = ? AND run > ? AND run < ?",
+        (source, paper, seen, run),
+    ).fetchone():
+        return False
+    if seen != run:
+        connection.execute(
+            "UPDATE records SET run = ? WHERE source = ? AND hash = ?", (run, source, digest)
+        )
+    return True
+
+
 def _same_paper(connection: sqlite3.Connection, record: Record) -> int | None:
-    """The number of the paper that this record is about; joins papers that turn out to be one."""
-    found = [
+    """The number of the paper that this record is about.
+
+    Papers that its DOI and arXiv id both lead to are one, and joined, unless their own DOIs or
+    arXiv ids say otherwise. A title leads to one paper at most, the likest.
+    """
+    found = {
         int(row[0])
         for alias in strong_aliases(record)
         for row in connection.execute("SELECT paper FROM aliases WHERE alias = ?", (alias,))
-    ]
-    found += [n for n in _same_title(connection, record) if n not in found]
+    }
     if not found:
-        return None
-    kept, *others = sorted(set(found))
+        return _same_title(connection, record)
+    kept, *others = sorted(found)
     for other in others:
-        _join(connection, kept, other)
+        a, b = _load(connection, kept).paper, _load(connection, other).paper
+        if not _differ(a.doi, b.doi) and not _differ(a.arxiv_id, b.arxiv_id):
+            _join(connection, kept, other)
     return kept
 
 
-def _same_title(connection: sqlite3.Connection, record: Record) -> list[int]:
-    alias = title_alias(record.title)
+def _same_title(connection: sqlite3.Connection, record: Record) -> int | None:
     rows = connection.execute(
         "SELECT number, abstract, doi, arxiv_id FROM aliases JOIN papers ON number = paper "
-        "WHERE alias = ? ORDER BY number",
-        (alias,),
+        "WHERE alias = ?",
+        (title_alias(record.title),),
     ).fetchall()
-    return [
-        number
+    likeness = {
+        number: word_overlap(abstract, record.abstract)
         for number, abstract, doi, arxiv_id in rows
-        if not _differ(doi, record.doi)
-        and not _differ(arxiv_id, record.arxiv_id)
-        and word_overlap(abstract, record.abstract) >= SAME_PAPER_OVERLAP
-    ]
+        if not _differ(doi, record.doi) and not _differ(arxiv_id, record.arxiv_id)
+    }
+    best = max(likeness, key=lambda number: (likeness[number], -number), default=None)
+    return best if best is not None and likeness[best] >= SAME_PAPER_OVERLAP else None
 
 
 def _differ(a: str | None, b: str | None) -> bool:
@@ -269,23 +300,34 @@ def _insert(connection: sqlite3.Connection, record: Record) -> int:
 def _merge(connection: sqlite3.Connection, number: int, record: Record) -> Outcome:
     stored = _load(connection, number)
     held = stored.paper
+    speaks_again = _from_source(connection, number, record.source)
     outcome = Outcome.MERGED
-    if normalise(held.abstract) != normalise(record.abstract) and (
-        _from_source(connection, number, record.source) or len(record.abstract) > len(held.abstract)
-    ):
+    if _replaces(held.abstract, record.abstract, speaks_again=speaks_again):
         _replace_text(connection, stored, record)
         outcome = Outcome.UPDATED
-    filled: dict[str, Any] = {
-        field: getattr(record, field)
-        for field in _FIELDS
-        if getattr(held, field) is None and getattr(record, field) is not None
-    }
-    if not held.authors and record.authors:
-        filled["authors"] = json.dumps(record.authors, ensure_ascii=False)
-    for field, value in filled.items():
+    said: dict[str, Any] = {field: getattr(record, field) for field in _FIELDS}
+    said["authors"] = json.dumps(record.authors, ensure_ascii=False) if record.authors else None
+    known: dict[str, Any] = {field: getattr(held, field) for field in _FIELDS}
+    known["authors"] = json.dumps(held.authors, ensure_ascii=False) if held.authors else None
+    for field, value in said.items():
+        corrects = speaks_again and field not in ("doi", "arxiv_id")
+        if value is None or value == known[field] or not (known[field] is None or corrects):
+            continue
         connection.execute(f"UPDATE papers SET {field} = ? WHERE number = ?", (value, number))
+        outcome = Outcome.UPDATED if known[field] is not None else outcome
     connection.execute("UPDATE papers SET updated_at = ? WHERE number = ?", (_now(), number))
     return outcome
+
+
+def _replaces(held: str, given: str, *, speaks_again: bool) -> bool:
+    """Whether an abstract takes the place of the one that is held.
+
+    From the same source any change counts ("p < 0.05" is not "p > 0.05"), except a text of less
+    than half the length: that is a stub, or another file of the same name.
+    """
+    if speaks_again:
+        return given != held and len(given) >= len(held) / 2
+    return normalise(given) != normalise(held) and len(given) > len(held)
 
 
 def _from_source(connection: sqlite3.Connection, number: int, source: str) -> bool:

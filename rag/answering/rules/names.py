@@ -30,8 +30,8 @@ def veto(claim: str, evidence: Sequence[str]) -> str | None:
     """The reason why a name of the claim rules it out, or None.
 
     The evidence should hold all the text of the cited papers: a sentence seldom repeats the name
-    of the method that it is about. With the cited sentences and the title alone, 5.4% of the
-    supported claims of the train split name something that stands elsewhere in the abstract.
+    of the method that it is about. With the cited sentences and the title alone, 5.0% of the
+    supported claims of the train split would be vetoed, with the whole abstract 0.5%.
     """
     text = _Text.of([claim], evidence)
     for name in dict.fromkeys(names(claim)):

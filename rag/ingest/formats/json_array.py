@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from rag.ingest.formats.fields import (
     ABSTRACT,
@@ -14,7 +14,7 @@ from rag.ingest.formats.fields import (
     record_from,
 )
 from rag.ingest.formats.format import Format
-from rag.ingest.formats.json_stream import BrokenJsonError, JsonStream
+from rag.ingest.formats.json_stream import BrokenJsonError, JsonStream, kind_of
 from rag.ingest.text import TextSource
 from rag.schema import BadRecord, Record
 
@@ -26,6 +26,8 @@ _SIGNS = frozenset((*TITLE, *ABSTRACT))
 _BEGINNING = re.compile(r'\s*(?:\[\s*(?:[{\]]|null\b|$)|\{\s*(?:["}]|$))')
 
 _Items = Iterator[Record | BadRecord]
+_Part = Generator[Record | BadRecord, None, bool]
+"""The papers of a part of a document; True where reading can go on behind it."""
 
 
 def recognise(head: str) -> bool:
@@ -59,8 +61,11 @@ def _document(stream: JsonStream, source: TextSource) -> _Items:
         yield from _object(stream, source)
 
 
-def _array(stream: JsonStream, source: TextSource, *, may_end: bool = False) -> _Items:
-    """The papers up to the end of a list that has begun. A missing comma is let pass."""
+def _array(stream: JsonStream, source: TextSource, *, may_end: bool = False) -> _Part:
+    """The papers up to the end of a list that has begun. A missing comma is let pass.
+
+    That the text ends before the list is said once: not if it was said of the last value.
+    """
     while not stream.take("]"):
         if not stream.peek():
             if not may_end:
@@ -68,9 +73,11 @@ def _array(stream: JsonStream, source: TextSource, *, may_end: bool = False) -> 
                     source.place(stream.line),
                     "the list does not end, or what follows is unreadable",
                 )
-            return
-        yield from _item(stream, source)
+            return False
+        if not (yield from _item(stream, source)):
+            return False
         stream.take(",")
+    return True
 
 
 def _object(stream: JsonStream, source: TextSource) -> _Items:
@@ -83,12 +90,13 @@ def _object(stream: JsonStream, source: TextSource) -> _Items:
             if _holds_papers(name, stream):
                 lists += 1
                 stream.take("[")
-                yield from _array(stream, source)
+                if not (yield from _array(stream, source)):
+                    return
             else:
                 fields[name] = stream.value()
             stream.take(",")
     except BrokenJsonError as error:
-        yield BadRecord(source.place(line), str(error))
+        yield BadRecord(source.place(line), error.said_at(line))
         while stream.skip_to_object(_SIGNS):
             yield from _array(stream, source, may_end=True)
         return
@@ -109,21 +117,20 @@ def _is_paper(value: object) -> bool:
     return isinstance(value, dict) and has_paper_fields(map(str, value), both=True)
 
 
-def _item(stream: JsonStream, source: TextSource) -> _Items:
+def _item(stream: JsonStream, source: TextSource) -> _Part:
     """One value of a list: a paper, or why it is none."""
     line = stream.line
     try:
         value = stream.value()
     except BrokenJsonError as error:
-        yield BadRecord(source.place(line), str(error))
-        stream.skip_to_object(_SIGNS)
-        return
+        yield BadRecord(source.place(line), error.said_at(line))
+        return stream.skip_to_object(_SIGNS) or stream.gave_up
     if isinstance(value, dict):
         yield record_from(value, source, line)
     else:
-        kind = "null" if value is None else type(value).__name__
-        reason = f"a JSON {kind}, expected an object with title and abstract"
+        reason = f"a JSON {kind_of(value)}, expected an object with title and abstract"
         yield BadRecord(source.place(line), reason)
+    return True
 
 
 FORMAT = Format("JSON (an array of objects with title and abstract)", recognise, read)

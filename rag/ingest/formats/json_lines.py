@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rag.ingest.formats.fields import record_from
 from rag.ingest.formats.format import Format
+from rag.ingest.formats.json_stream import kind_of
 from rag.ingest.text import MAX_LINE_CHARS, TextSource
 from rag.schema import BadRecord, Record
 
@@ -33,12 +34,12 @@ def _record(line: str, source: TextSource, number: int) -> Record | BadRecord:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        reason = f"not valid JSON: {error.msg} at column {error.colno}"
+        reason = f"not valid JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
         return BadRecord(source.place(number), reason)
     except (ValueError, RecursionError) as error:
         return BadRecord(source.place(number), f"not valid JSON: {error}")
     if not isinstance(value, dict):
-        reason = f"a JSON {type(value).__name__}, expected an object with title and abstract"
+        reason = f"a JSON {kind_of(value)}, expected an object with title and abstract"
         return BadRecord(source.place(number), reason)
     return record_from(value, source, number)
 

@@ -22,10 +22,27 @@ _DECODER = json.JSONDecoder()
 
 
 class BrokenJsonError(Exception):
-    """A value is not valid JSON; says what is wrong with it and in which line."""
+    """A value is not valid JSON; ``reason`` says what is wrong with it, ``line`` where."""
 
     def __init__(self, reason: str, line: int) -> None:
-        super().__init__(f"not valid JSON: {reason} (line {line})")
+        self.reason = f"not valid JSON: {reason.removesuffix(' at').removesuffix(' starting')}"
+        self.line = line
+        super().__init__(f"{self.reason} (line {line})")
+
+    def said_at(self, line: int) -> str:
+        """What is wrong, for a place with a line; the own line is named only if it is another."""
+        return self.reason if line == self.line else str(self)
+
+
+def kind_of(value: object) -> str:
+    """What JSON calls a value: null, true, false, string, number, list or object."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "list" if isinstance(value, list) else "object"
 
 
 class JsonStream:
@@ -37,6 +54,8 @@ class JsonStream:
         self._at = 0
         self.line = 1
         """The line (from 1) of the position."""
+        self.gave_up = False
+        """Whether text was passed over that may hold objects, for there was too much of it."""
 
     def peek(self) -> str:
         """Go on to the next character that is not white space: that one, or "" at the end."""
@@ -109,6 +128,8 @@ class JsonStream:
             self._go_to(found.start())
             if any(name.lower() in names for name in self._names_here()):
                 return True
+        else:
+            self.gave_up = True
         self._go_to(len(self._text))
         while self._read_on():
             self._go_to(len(self._text))
