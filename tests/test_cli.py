@@ -254,6 +254,150 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
     assert b"1/1" in seen
 
 
+@pytest.mark.parametrize("command", ["chat", "ask"])
+def test_ctrl_c_where_nothing_is_added_speaks_of_nothing_added(
+    sample_home: Path, command: str
+) -> None:
+    arguments = ["ask", "-"] if command == "ask" else ["chat"]
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "ui", *arguments],
+        env={
+            **os.environ,
+            "FOOTNOTED_HOME": str(sample_home),
+            "FOOTNOTED_COLLECTION": "sample",
+            "PYTHONPATH": str(ROOT),
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(3.0)
+    asking.send_signal(signal.SIGINT)
+    _, stderr = asking.communicate(timeout=60)
+    assert stderr == "footnoted: interrupted\n"
+    assert asking.returncode == 130
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("papers",),
+        ("papers", "--json"),
+        ("search", "learning", "--json", "--limit", "50"),
+        ("ask", "What is GeneGPT?", "--json"),
+        ("ask", "What is GeneGPT?", "--markdown"),
+        ("ask", "What is GeneGPT?"),
+        ("chat",),
+    ],
+)
+def test_an_output_that_takes_only_ascii_is_no_trouble(
+    sample_home: Path, arguments: tuple[str, ...]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ui", *arguments],
+        env={
+            **os.environ,
+            "FOOTNOTED_HOME": str(sample_home),
+            "FOOTNOTED_COLLECTION": "sample",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONIOENCODING": "ascii",
+        },
+        input="What is GeneGPT – “really”?\n".encode() + b"\xff?\n\n",
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    if "--json" not in arguments and "--markdown" not in arguments:
+        assert done.stdout.isascii()
+    elif "ask" in arguments:
+        assert "“" in done.stdout.decode()
+    if "--json" in arguments:
+        records = [done.stdout] if "ask" in arguments else done.stdout.splitlines()
+        assert all(isinstance(json.loads(record), dict) for record in records)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+@pytest.mark.parametrize(
+    "arguments", [("papers",), ("papers", "--json"), ("ask", "What is GeneGPT?")]
+)
+def test_a_full_disk_behind_the_output_ends_in_one_line(
+    sample_home: Path, arguments: tuple[str, ...]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ui", *arguments],
+            env={
+                **os.environ,
+                "FOOTNOTED_HOME": str(sample_home),
+                "FOOTNOTED_COLLECTION": "sample",
+                "PYTHONPATH": str(ROOT),
+            },
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == "footnoted: the output cannot be written: No space left on device\n"
+    assert done.returncode == 1
+
+
+def test_a_collection_name_may_not_be_400_characters_long(tmp_path: Path) -> None:
+    done = footnoted(tmp_path, "papers", "-c", "x" * 400)
+    fine(done, 1)
+    assert "has 400 characters, at most 100" in done.stderr
+
+
+def test_a_home_of_an_unknown_user_is_named(tmp_path: Path) -> None:
+    for done in (
+        footnoted(tmp_path, "papers", "-c", "~nosuch-user/x"),
+        footnoted(tmp_path, "papers", FOOTNOTED_HOME="~nosuch-user/x"),
+        footnoted(tmp_path, "add", "~nosuch-user/x"),
+    ):
+        fine(done, 1)
+        assert "~nosuch-user/x" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_bytes_that_are_no_text_are_no_trouble(sample_home: Path) -> None:
+    odd = os.fsdecode(b"\xff\xfe")
+    for option in ("--author", "--venue", "--source"):
+        assert fine(footnoted(sample_home, "papers", option, odd)) == ""
+    for command in ("show", "remove"):
+        fine(footnoted(sample_home, command, odd), 1)
+    fine(footnoted(sample_home, "search", f"{odd} learning"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "x", "--limit", "abc"), "abc is not a whole number between 1 and 1000"),
+        (("search", "x", "--limit", "0"), "0 is not a whole number between 1 and 1000"),
+        (("papers", "--from", "99999999999999999999"), "is not a year between 1000 and 3000"),
+        (("papers", "--to", "0"), "0 is not a year between 1000 and 3000"),
+        (("papers", "--to", "soon"), "soon is not a year between 1000 and 3000"),
+    ],
+)
+def test_a_number_that_does_not_fit_is_named(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = footnoted(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_a_mixed_add_exits_with_0_and_its_help_says_so(tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "a.jsonl").write_text('{"title": "T", "abstract": "Fine."}\n')
+    (tmp_path / "papers" / "b.bin").write_bytes(b"\x00\x01" * 99)
+    done = footnoted(tmp_path / "home", "add", str(tmp_path / "papers"))
+    assert "1 added, 1 skipped" in fine(done)
+    out = " ".join(fine(footnoted(tmp_path, "add", "--help")).split())
+    assert "exits with 0 if anything could be read" in out
+
+
 @pytest.mark.parametrize(
     "command", ["add", "ask", "search", "chat", "papers", "show", "remove", "doctor", "rebuild"]
 )

@@ -6,6 +6,7 @@ Nothing but argparse is imported before a command is known, so that ``--help`` i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -48,8 +49,10 @@ def _common() -> argparse.ArgumentParser:
 def _filters() -> argparse.ArgumentParser:
     filters = argparse.ArgumentParser(add_help=False)
     group = filters.add_argument_group("only papers")
-    group.add_argument("--from", dest="year_from", type=int, metavar="YEAR", help="from this year")
-    group.add_argument("--to", dest="year_to", type=int, metavar="YEAR", help="up to this year")
+    group.add_argument(
+        "--from", dest="year_from", type=_year, metavar="YEAR", help="from this year"
+    )
+    group.add_argument("--to", dest="year_to", type=_year, metavar="YEAR", help="up to this year")
     group.add_argument("--author", metavar="TEXT", help="with this in an author's name")
     group.add_argument("--venue", metavar="TEXT", help="with this in the venue")
     group.add_argument("--source", metavar="TEXT", help="with this in the name of their file")
@@ -71,19 +74,23 @@ def parser() -> argparse.ArgumentParser:
     common, filters = _common(), _filters()
 
     def command(
-        name: str, help_: str, example: str, *parents: argparse.ArgumentParser
+        name: str, help_: str, example: str, *parents: argparse.ArgumentParser, note: str = ""
     ) -> argparse.ArgumentParser:
         return commands.add_parser(
             name,
             help=help_,
             description=help_[0].upper() + help_[1:] + ".",
-            epilog=f"example:\n  {example}",
+            epilog=f"{note}example:\n  {example}",
             parents=[common, *parents],
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
     add = command(
-        "add", "add the papers of files and folders", "footnoted add data/daily_papers more.jsonl"
+        "add",
+        "add the papers of files and folders",
+        "footnoted add data/daily_papers more.jsonl",
+        note="What cannot be read is skipped and named on standard error; exits with 0 if\n"
+        "anything could be read.\n\n",
     )
     add.add_argument("paths", nargs="+", metavar="PATH", help="a file or folder")
     add.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -109,8 +116,7 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("--limit", type=_positive, default=10, help="how many (10)")
     search.add_argument("--json", action="store_true", help="one JSON object a line")
 
-    chat = command("chat", "ask and follow up in a conversation", "footnoted chat", filters)
-    chat.set_defaults()
+    command("chat", "ask and follow up in a conversation", "footnoted chat", filters)
 
     papers = command("papers", "list what the collection holds", "footnoted papers", filters)
     papers.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -138,35 +144,104 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000")
+def _whole(text: str, least: int, most: int, what: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is not a {what} between {least} and {most}")
     return value
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1, 1000, "whole number")
+
+
+def _year(text: str) -> int:
+    return _whole(text, 1000, 3000, "year")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code and never lets a trace out on purpose."""
     given = list(sys.argv[1:] if argv is None else argv)
+    _reconfigure(sys.stdin, errors="replace")
+    _reconfigure(sys.stdout, errors="backslashreplace")
+    try:
+        try:
+            return _run(given)
+        finally:
+            # What cannot be written is to be known now, not when the interpreter shuts down.
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        stays = "; what was added so far stays, run the same command to go on"
+        _complain("interrupted" + (stays if given[:1] in (["add"], ["rebuild"]) else ""))
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone: not an error.
+        _drop_output()
+        return OK
+    except OSError as error:
+        _drop_output()
+        where = "the output cannot be written" if error.filename is None else error.filename
+        _complain(f"{where}: {error.strerror or error}")
+        return FAILED
+
+
+def _run(given: list[str]) -> int:
     if given[:1] == ["eval"]:
         from eval.__main__ import main as evaluate
 
         return evaluate(given[1:])
     arguments = parser().parse_args(given)
+    _make_text(arguments)
+    if getattr(arguments, "json", False) or getattr(arguments, "markdown", False):
+        # These are read by programs: UTF-8, whatever the terminal takes.
+        _reconfigure(sys.stdout, errors="backslashreplace", encoding="utf-8")
     from rag.errors import RagError
     from ui import commands
-    from ui.terminal import complain
 
     try:
         return commands.run(arguments)
     except RagError as error:
-        complain(str(error))
+        _complain(str(error))
         return FAILED
-    except KeyboardInterrupt:
-        complain("interrupted; what was added so far stays, run the same command to go on")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone: not an error. Standard output is pointed
-        # elsewhere so that the interpreter's own flush at exit does not complain.
+
+
+def _make_text(arguments: argparse.Namespace) -> None:
+    """Replace bytes that are no text, which can be neither stored nor searched for.
+
+    Paths keep theirs: a file may be named so.
+    """
+    for name, value in vars(arguments).items():
+        if name in ("paths", "collection"):
+            continue
+        if isinstance(value, str):
+            setattr(arguments, name, _as_text(value))
+        elif isinstance(value, list):
+            setattr(arguments, name, [_as_text(item) for item in value])
+
+
+def _as_text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
+
+
+def _reconfigure(stream: object, **how: str) -> None:
+    """Set how a standard stream encodes, where it is one that can be told."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(**how)
+
+
+def _complain(message: str) -> None:
+    from ui.terminal import complain
+
+    with contextlib.suppress(OSError):  # nobody is left to be told
+        complain(message)
+
+
+def _drop_output() -> None:
+    """Point standard output elsewhere, so that the flush at exit does not complain again."""
+    with contextlib.suppress(OSError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK

@@ -52,11 +52,17 @@ def _chosen(arguments: argparse.Namespace) -> Filters:
     )
 
 
+def _path(text: str) -> Path:
+    """A path with ``~`` expanded; that of an unknown user is the name of a file."""
+    expanded = os.path.expanduser(text)  # noqa: PTH111 (Path.expanduser raises)
+    return Path(os.path.abspath(expanded) if expanded.startswith("~") else expanded)  # noqa: PTH100
+
+
 def _add(arguments: argparse.Namespace) -> int:
     with _open(arguments, create=True) as assistant:
         with progress(shown=not arguments.quiet) as (on_progress, on_estimate):
             report = assistant.add(
-                *map(Path, arguments.paths), on_progress=on_progress, on_estimate=on_estimate
+                *map(_path, arguments.paths), on_progress=on_progress, on_estimate=on_estimate
             )
         line(str(report))
         line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
@@ -167,7 +173,6 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-
     well = True
     with _open(arguments, check=False) as assistant:
         for finding in assistant.examine():
