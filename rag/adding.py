@@ -88,6 +88,17 @@ class AddReport:
         return f"{', '.join(parts) or 'nothing to add'} ({self.seconds:.1f} s)"
 
 
+def check_readable(paths: Sequence[Path]) -> None:
+    """See whether there is something to add, before a collection is made for it.
+
+    Raises:
+        FileError: a path does not exist, or the only one is in no known format.
+    """
+    streams = [read_papers(path) for path in paths]
+    if len(streams) == 1:
+        next(streams[0], None)
+
+
 def add_papers(
     collection: Collection,
     embedder: Embedder,

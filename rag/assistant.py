@@ -83,7 +83,7 @@ class Assistant:
             SettingError: the embedder is not known.
         """
         settings = Settings.from_env(os.environ if environ is None else environ)
-        path = settings.directory() if directory is None else Path(directory).expanduser()
+        path = settings.directory() if directory is None else Path(os.path.expanduser(directory))  # noqa: PTH111 (leaves ~nobody alone)
         chosen = open_embedder(embedder or settings.embedder, api_key=settings.api_key)
         collection = Collection(path, create=create)
         if check:
@@ -130,7 +130,7 @@ class Assistant:
         return add_papers(
             self._collection,
             self._embedder,
-            [Path(path).expanduser() for path in paths],
+            [Path(path) for path in paths],
             on_progress or _silent,
             on_estimate or _unsaid,
         )

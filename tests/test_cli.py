@@ -146,6 +146,7 @@ def test_a_file_that_is_no_paper_ends_in_one_line_and_leaves_nothing(
     fine(done, 1)
     assert done.stderr.startswith("footnoted: ")
     assert "odd.bin" in done.stderr
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_missing_path_and_a_missing_collection_are_named(tmp_path: Path) -> None:

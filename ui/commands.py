@@ -59,11 +59,13 @@ def _path(text: str) -> Path:
 
 
 def _add(arguments: argparse.Namespace) -> int:
+    from rag.adding import check_readable
+
+    paths = [_path(path) for path in arguments.paths]
+    check_readable(paths)
     with _open(arguments, create=True) as assistant:
         with progress(shown=not arguments.quiet) as (on_progress, on_estimate):
-            report = assistant.add(
-                *map(_path, arguments.paths), on_progress=on_progress, on_estimate=on_estimate
-            )
+            report = assistant.add(*paths, on_progress=on_progress, on_estimate=on_estimate)
         line(str(report))
         line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
     _show_skipped(report)
