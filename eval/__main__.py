@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
         "judge-agreement", help="how far each check of support can be trusted"
     )
     agreement.add_argument("--tier", action="append", help="only this tier (T0, T1)")
+    agreement.add_argument("--judge", metavar="MODEL[@URL]", help="a language model instead")
+    agreement.add_argument("--replay", action="store_true", help="use only judgements kept")
+    agreement.add_argument("--runs", type=Path, default=Path("runs"), help="where they are kept")
     agreement.add_argument(
         "--data", type=Path, default=Path("../shared"), help="labelled pairs (../shared)"
     )

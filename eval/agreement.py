@@ -267,6 +267,19 @@ def run(data: Path, tiers: Sequence[str] = TIERS) -> str:
     return report(measured)
 
 
+def judged(data: Path, judge: Checker) -> Agreement:
+    """Measure a language-model judge, with the exact check and the rules before it.
+
+    On reader-data's test split: one call for every pair that those leave open (about 430).
+    """
+    pairs = load_pairs(data / READER / "test.jsonl")
+
+    def status(pair: Pair) -> Status:
+        return check(pair.claim, pair.evidence, context=pair.context, checkers=[judge]).status
+
+    return agreement(status, pairs, name=f"T0+T1+{judge.name}", data="reader test")
+
+
 def _tier(tier: str, data: str, pairs: Sequence[Pair]) -> Iterator[Agreement]:
     if tier == "T0":
         yield agreement(exact, pairs, name="T0 exact", data=data)

@@ -14,6 +14,7 @@ from eval.__main__ import BAD_DATA, GATE_FAILED, JUDGE_ERRORS, PASSED
 from eval.answerers import ANSWERERS
 from eval.caseload import load_cases, load_paraphrases, paraphrase_cases
 from eval.corpora import Corpora, sample_records
+from eval.correcting import known_errors, with_corrected
 from eval.derived import Derived, derive
 from eval.gates import GATES, check_gates, load_gates, rows_by_split
 from eval.judge import MAX_ERRORS, Endpoint, Judge
@@ -29,6 +30,7 @@ from rag.errors import InputError
 from rag.models.embedder import open_embedder
 from rag.settings import Settings
 
+_JUDGEMENTS = "judgements"
 _DISTURBED = ("noise", "counterfactual")
 
 
@@ -74,21 +76,30 @@ def _report(
     standard = whole and not arguments.cases and arguments.answerer == "assistant"
     path = arguments.gates or (GATES if standard else None)
     gates = check_gates(rows, load_gates(path)) if path else []
+    shown = rows["all"]
+    if judge:
+        errors = known_errors(arguments.runs / _JUDGEMENTS, judge.name, judge.prompt.reference)
+        shown = with_corrected(shown, errors) if errors else shown
     directory = arguments.runs / done.id
     texts = {
         paper.id: (paper.title, paper.abstract)
         for corpus in corpora.values()
         for paper in corpus.assistant.papers()
     }
-    write_reports(directory, done, rows["all"], gates, texts)
-    show_report(
-        done, rows["all"], gates, more=f"Every case, with its evidence: {directory}/report.html"
-    )
-    share = judge.error_share if judge else None
-    if judge and share is not None and share > MAX_ERRORS:
-        print(f"the judge failed in {share:.0%} of its judgements: {dict(judge.errors)}")
-        return JUDGE_ERRORS
+    write_reports(directory, done, shown, gates, texts)
+    show_report(done, shown, gates, more=f"Every case, with its evidence: {directory}/report.html")
+    if judge and (code := _judge_failed(judge)):
+        return code
     return PASSED if all(gate.passed for gate in gates) else GATE_FAILED
+
+
+def _judge_failed(judge: Judge) -> int:
+    """The exit code where too many of the judge's answers could not be used, else 0."""
+    share = judge.error_share
+    if share is None or share <= MAX_ERRORS:
+        return 0
+    print(f"the judge failed in {share:.0%} of its judgements: {dict(judge.errors)}")
+    return JUDGE_ERRORS
 
 
 def _judge(arguments: argparse.Namespace) -> Judge | None:
@@ -97,7 +108,7 @@ def _judge(arguments: argparse.Namespace) -> Judge | None:
     model, _, url = arguments.judge.partition("@http")
     key = Settings.from_env(os.environ).api_key
     endpoint = Endpoint(model, f"http{url}" if url else None, key)
-    return Judge(endpoint, arguments.runs / "judgements", offline=arguments.replay)
+    return Judge(endpoint, arguments.runs / _JUDGEMENTS, offline=arguments.replay)
 
 
 def _material(
@@ -204,10 +215,19 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _agreement(arguments: argparse.Namespace) -> int:
-    from eval.agreement import TIERS
+    from eval.agreement import TIERS, judged, report
     from eval.agreement import run as agreement
+    from eval.correcting import keep
 
-    print(agreement(arguments.data, arguments.tier or TIERS))
+    judge = _judge(arguments)
+    if judge is None:
+        print(agreement(arguments.data, arguments.tier or TIERS))
+        return PASSED
+    found = judged(arguments.data, judge)
+    print(report([found]))
+    if code := _judge_failed(judge):
+        return code
+    keep(arguments.runs / _JUDGEMENTS, judge.name, judge.prompt.reference, found)
     return PASSED
 
 

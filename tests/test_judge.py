@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from eval.__main__ import main
+from eval.agreement import judged
+from eval.correcting import Errors, keep, known_errors, with_corrected
 from eval.judge import Endpoint, Judge
+from eval.statistics import Interval
+from eval.store import load_run
+from eval.summary import Row
 from rag.answering.grounding import check
 from rag.answering.prompts import load
 from rag.errors import SettingError
@@ -85,6 +92,40 @@ def test_rules_veto_before_the_judge_is_asked(server: JudgeServer, tmp_path: Pat
     assert verdict.status is Status.UNSUPPORTED
     assert verdict.check == "T1 numbers"
     assert lenient.calls == 0
+
+
+def test_what_is_known_of_a_judge_corrects_its_scores(server: JudgeServer, tmp_path: Path) -> None:
+    labelled = {
+        "title": "T",
+        "sentences": ["Bees dance in the hive.", "They are very fast at it."],
+        "claims": [
+            {"c": "dance in the hive", "label": "supported", "sents": [0]},
+            {"c": "bees do not sting anyone", "label": "unsupported", "sents": [0], "edit": "x"},
+        ],
+    }
+    data = tmp_path / "reader-data"
+    data.mkdir()
+    (data / "test.jsonl").write_text(json.dumps({"id": "1", "questions": [], **labelled}))
+    found = judged(tmp_path, judge(server, "good", tmp_path / "kept"))
+    assert found.unscored == 0
+    assert found.balanced == 1.0
+    keep(tmp_path / "kept", "judge", "judge@1", found)
+    assert known_errors(tmp_path / "kept", "judge", "judge@1") == Errors(1.0, 1.0)
+    assert known_errors(tmp_path / "kept", "another", "judge@1") is None
+
+    row = Row("supported_claims", "Faithfulness", "overall", 0.7, Interval(0.7, 0.6, 0.8, 50), 50)
+    raw, corrected = with_corrected([row], Errors(0.9, 0.8))
+    assert raw == row
+    assert corrected.value == pytest.approx((0.7 + 0.8 - 1) / (0.9 + 0.8 - 1))
+    assert corrected.measure == "supported_claims_corrected"
+    assert with_corrected([row], Errors(0.5, 0.5)) == [row], "chance corrects nothing"
+
+
+def test_a_run_with_a_judge_names_its_tier(server: JudgeServer, tmp_path: Path) -> None:
+    arguments = ["run", "--category", "numeric", "--split", "dev", "--runs", str(tmp_path)]
+    assert main([*arguments, "--id", "j", "--judge", f"tiny@{server.url('good')}"]) == 0
+    tiers = {tier for score in load_run(tmp_path / "j").scores for tier in score.tiers.values()}
+    assert tiers == {"T3 judge tiny"}
 
 
 def test_a_prompt_checks_its_variables() -> None:
