@@ -1,4 +1,4 @@
-# make run    set up, add the sample collection, answer a question
+# make run    set up, add the sample collection, answer a question, serve the page
 # make test   set up what tests need and run them
 # make help   the rest
 
@@ -9,9 +9,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 QUESTION ?= Are emergent abilities of language models real, or an artefact of the metric?
 COLLECTION ?= sample
+PORT ?= 7860
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint stress eval bench lock clean
+.PHONY: help setup run sample test lint stress eval bench lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,9 +31,16 @@ $(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
 
 $(VENV)/.test: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		{ test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium; } || \
+		echo "There is no Chromium here: the tests in a browser are skipped"
 	@touch $@
 
-run: setup ## add the sample collection and answer a question
+run: sample ## add the sample collection, answer a question, serve the page
+	@echo
+	@$(BIN)/footnoted serve --collection $(COLLECTION) --port $(PORT)
+
+sample: setup ## the same, without the page
 	@$(BIN)/footnoted add --collection $(COLLECTION) data/daily_papers
 	@echo
 	@echo "$$ footnoted ask --collection $(COLLECTION) \"$(QUESTION)\""

@@ -17,6 +17,7 @@ examples:
   footnoted eval run --split dev --category numeric
   footnoted eval run --failing           what failed last time
   footnoted eval run --answerer oracle   a control
+  footnoted eval run --model NAME        answers written by a language model
   footnoted eval compare runs/a runs/b
   footnoted eval new my-cases.jsonl --collection my-papers
   footnoted eval run --cases my-cases.jsonl --collection my-papers
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     agreement = commands.add_parser(
         "judge-agreement", help="how far each check of support can be trusted"
     )
-    agreement.add_argument("--tier", action="append", help="only this tier (T0, T1)")
+    agreement.add_argument("--tier", action="append", help="only this tier (T0, T1, T2)")
     agreement.add_argument("--judge", metavar="MODEL[@URL]", help="a language model instead")
     agreement.add_argument("--replay", action="store_true", help="use only judgements kept")
     agreement.add_argument("--runs", type=Path, default=Path("runs"), help="where they are kept")
@@ -78,6 +79,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answerer", default="assistant", help="assistant, or a control or baseline"
     )
+    parser.add_argument("--model", metavar="NAME", help="a language model writes the answers")
+    parser.add_argument("--base-url", metavar="URL", help="its endpoint (OpenAI's own)")
     parser.add_argument("--judge", metavar="MODEL[@URL]", help="a language model checks support")
     parser.add_argument("--replay", action="store_true", help="use only judgements that are kept")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs go (runs)")

@@ -13,14 +13,16 @@ from eval.statistics import Interval, cohen_kappa, wilson
 from rag.answering.grounding import VETOES, Checker, check, is_verbatim
 from rag.answering.rules import names
 from rag.answering.rules.words import overlap, words
+from rag.answering.support import SupportChecker
 from rag.errors import FileError, InputError
 from rag.ingest.sentences import split_sentences
 from rag.models.bundled import BundledEmbedder
+from rag.models.crossencoder import BundledCrossEncoder
 from rag.models.embedder import Embedder
 from rag.schema import Status
 
 READER, SCIFACT = "reader-data", "bench/grounding/scifact.jsonl.gz"
-TIERS = ("T0", "T1")
+TIERS = ("T0", "T1", "T2")
 _ROW = "{:11} {:18} {:>5} {:>8} {:>20} {:>20} {:>8} {:>6}"
 
 
@@ -28,7 +30,8 @@ _ROW = "{:11} {:18} {:>5} {:>8} {:>20} {:>20} {:>8} {:>6}"
 class Pair:
     """A claim with the sentences it cites, and whether they support it according to people.
 
-    ``context`` is the rest of the paper: title and whole abstract. ``kind`` names what is wrong
+    ``title`` is the paper's, empty where it stands in the evidence; ``context`` is the rest of the
+    paper: title and whole abstract. ``kind`` names what is wrong
     with an unsupported claim (``number``, ``direction`` …); empty for a supported one.
     """
 
@@ -37,6 +40,7 @@ class Pair:
     context: tuple[str, ...]
     supported: bool
     kind: str = ""
+    title: str = ""
 
 
 Judge = Callable[[Pair], Status]
@@ -117,7 +121,7 @@ def _by_kind(caught: Sequence[tuple[str, bool]]) -> dict[str, Interval]:
 
 
 def _statuses(checker: Checker) -> Judge:
-    return lambda pair: checker.check(pair.claim, pair.evidence).status
+    return lambda pair: checker.check(pair.claim, pair.evidence, pair.title).status
 
 
 def load_pairs(path: Path, *, split: str | None = None, whole: bool = False) -> list[Pair]:
@@ -152,7 +156,8 @@ def _claims(row: Mapping[str, Any], *, whole: bool) -> Iterator[Pair]:
         cited = tuple(row["sentences"][place] for place in claim["sents"])
         supported = _label(claim["label"])
         evidence = context if whole else cited
-        yield Pair(claim["c"], evidence, context, supported, claim.get("edit", ""))
+        title = "" if whole else row["title"]
+        yield Pair(claim["c"], evidence, context, supported, claim.get("edit", ""), title)
 
 
 def _grounding(row: Mapping[str, Any]) -> Pair:
@@ -275,14 +280,27 @@ def judged(data: Path, judge: Checker) -> Agreement:
     pairs = load_pairs(data / READER / "test.jsonl")
 
     def status(pair: Pair) -> Status:
-        return check(pair.claim, pair.evidence, context=pair.context, checkers=[judge]).status
+        return _with(judge, pair)
 
     return agreement(status, pairs, name=f"T0+T1+{judge.name}", data="reader test")
+
+
+def _with(checker: Checker, pair: Pair) -> Status:
+    """The exact check, the rules, and a further tier."""
+    verdict = check(
+        pair.claim, pair.evidence, title=pair.title, context=pair.context, checkers=[checker]
+    )
+    return verdict.status
 
 
 def _tier(tier: str, data: str, pairs: Sequence[Pair]) -> Iterator[Agreement]:
     if tier == "T0":
         yield agreement(exact, pairs, name="T0 exact", data=data)
+        return
+    if tier == "T2":
+        checker = SupportChecker(BundledCrossEncoder())
+        yield agreement(checker, pairs, name=checker.name, data=data)
+        yield agreement(lambda pair: _with(checker, pair), pairs, name="T0+T1+T2", data=data)
         return
     yield agreement(rules, pairs, name="T0+T1", data=data, vetoes=True)
     yield agreement(cited_only, pairs, name="T0+T1 cited only", data=data, vetoes=True)

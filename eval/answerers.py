@@ -14,6 +14,7 @@ from typing import Protocol
 from eval.schema import Case, GivenCitation, GivenClaim, Response
 from rag.assistant import Assistant
 from rag.errors import RagError
+from rag.models.llm import LanguageModel
 from rag.retrieval import Fusion
 from rag.schema import Answer, DeclineReason, Hit, Status
 
@@ -56,12 +57,32 @@ def from_answer(answer: Answer) -> Response:
         declined=answer.declined.value if answer.declined else None,
         text=answer.text,
         confidence=answer.confidence,
+        unknown_keys=answer.counts.get("unknown_keys", 0),
+        tokens=answer.usage.prompt_tokens + answer.usage.completion_tokens,
+        calls=answer.usage.calls,
     )
 
 
-def _product(fusion: Fusion | None = None) -> Answerer:
+def _product(case: Case, assistant: Assistant) -> Response:
+    return from_answer(assistant.ask(case.question, history=case.history))
+
+
+def written_by(llm: LanguageModel) -> Answerer:
+    """The assistant, its answers written by a language model."""
+
     def answer(case: Case, assistant: Assistant) -> Response:
-        return from_answer(assistant.ask(case.question, history=case.history, fusion=fusion))
+        writing = assistant.written_by(llm)
+        return from_answer(writing.ask(case.question, history=case.history))
+
+    return answer
+
+
+def _by_likeness(fusion: Fusion | None = None) -> Answerer:
+    """The assistant without its cross-encoder, over one search or both."""
+
+    def answer(case: Case, assistant: Assistant) -> Response:
+        plain = assistant.by_likeness()
+        return from_answer(plain.ask(case.question, history=case.history, fusion=fusion))
 
     return answer
 
@@ -116,9 +137,10 @@ def _retrieved(case: Case, assistant: Assistant) -> tuple[str, ...]:
 
 
 ANSWERERS: Mapping[str, Answerer] = {
-    "assistant": _product(),
-    "bm25-only": _product(Fusion(0.0, 1.0)),
-    "similarity-only": _product(Fusion(1.0, 0.0)),
+    "assistant": _product,
+    "no-cross-encoder": _by_likeness(),
+    "bm25-only": _by_likeness(Fusion(0.0, 1.0)),
+    "similarity-only": _by_likeness(Fusion(1.0, 0.0)),
     "always-decline": _always_decline,
     "whole-abstract": _whole_abstract,
     "random-sentences": _random_sentences,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eval.__main__ import BAD_DATA, GATE_FAILED, JUDGE_ERRORS, PASSED
-from eval.answerers import ANSWERERS
+from eval.answerers import ANSWERERS, Answerer, written_by
 from eval.caseload import load_cases, load_paraphrases, paraphrase_cases
 from eval.corpora import Corpora, sample_records
 from eval.correcting import known_errors, with_corrected
@@ -28,9 +28,11 @@ from rag.adding import Stage
 from rag.assistant import Assistant
 from rag.errors import InputError
 from rag.models.embedder import open_embedder
+from rag.models.llm import CachedModel, open_llm
 from rag.settings import Settings
 
 _JUDGEMENTS = "judgements"
+_REPLIES = "replies"
 _DISTURBED = ("noise", "counterfactual")
 
 
@@ -48,14 +50,15 @@ def _run(arguments: argparse.Namespace) -> int:
             f"no answerer is called {arguments.answerer!r}; there are {', '.join(ANSWERERS)}"
         )
     judge = _judge(arguments)
+    name, answerer = _answerer(arguments)
     with _progress() as (on_papers, on_case):
         cases, corpora = _material(arguments, on_papers)
         chosen = repeated(_chosen(arguments, cases), max(1, arguments.repeat))
         if not chosen:
             raise InputError("no case is left to run; loosen --split, --category, --case")
         plan = Plan(
-            arguments.answerer,
-            ANSWERERS[arguments.answerer],
+            name,
+            answerer,
             chosen,
             corpora,
             checkers=(judge,) if judge else (),
@@ -67,13 +70,33 @@ def _run(arguments: argparse.Namespace) -> int:
     return _report(arguments, done, corpora, judge)
 
 
+def _answerer(arguments: argparse.Namespace) -> tuple[str, Answerer]:
+    """What is put to the test; replies of a language model are kept and used again."""
+    if not arguments.model:
+        return arguments.answerer, ANSWERERS[arguments.answerer]
+    if arguments.answerer != "assistant":
+        raise InputError(
+            f"--model is for the assistant, {arguments.answerer!r} needs none; leave one out"
+        )
+    settings = Settings.from_env(os.environ)
+    llm = open_llm(
+        arguments.model,
+        base_url=arguments.base_url or settings.base_url,
+        api_key=settings.api_key,
+        window=settings.window,
+    )
+    assert llm is not None
+    kept = CachedModel(llm, arguments.runs / _REPLIES)
+    return f"assistant with {llm.name}", written_by(kept)
+
+
 def _report(
     arguments: argparse.Namespace, done: Run, corpora: dict[str, Corpus], judge: Judge | None
 ) -> int:
     rows = rows_by_split(done.scores)
     # Floors are for the product over all bundled cases; a part, a control or own cases have none.
     whole = not (arguments.split or arguments.category or arguments.case or arguments.failing)
-    standard = whole and not arguments.cases and arguments.answerer == "assistant"
+    standard = whole and not arguments.cases and done.answerer == "assistant"
     path = arguments.gates or (GATES if standard else None)
     gates = check_gates(rows, load_gates(path)) if path else []
     shown = rows["all"]
@@ -140,7 +163,8 @@ def _material(
 
 def _own(arguments: argparse.Namespace) -> Assistant:
     settings = Settings.from_env(os.environ)
-    return Assistant.open(settings.directory(arguments.collection), create=False)
+    directory = settings.directory(arguments.collection)
+    return Assistant.open(directory, llm="none", history=False, create=False)
 
 
 def _corpus(assistant: Assistant, derived: Derived | None = None) -> Corpus:

@@ -35,7 +35,9 @@ class Corpora:
         lines = [_line(record) for record in records]
         digest = sha256("\n".join([self.embedder.checksum, *lines]).encode()).hexdigest()[:12]
         home = self.directory / f"{name}-{digest}"
-        assistant = Assistant.open(home / "collection", embedder=self.embedder)
+        assistant = Assistant.open(
+            home / "collection", embedder=self.embedder, llm="none", history=False
+        )
         done = home / "complete"
         if not done.exists():
             file = home / f"{name}.jsonl"

@@ -59,6 +59,8 @@ class Judge:
     With ``offline``, only kept judgements are used, and one that is missing is an error.
     """
 
+    multilingual = True
+
     def __init__(self, endpoint: Endpoint, cache: Path, *, offline: bool = False) -> None:
         self.name = f"T3 judge {endpoint.model}"
         self.prompt = load("judge")
@@ -76,11 +78,12 @@ class Judge:
         """The share of judgements that could not be used; None before the first."""
         return self.errors.total() / self.judged if self.judged else None
 
-    def check(self, claim: str, evidence: Sequence[str]) -> Verdict:
+    def check(self, claim: str, evidence: Sequence[str], title: str = "") -> Verdict:
         """The judge's verdict; UNCHECKED, and counted, where it gave none that can be used."""
         with self._lock:
             self.judged += 1
-        text = "\n".join(display(sentence) for sentence in evidence)
+        read = [title, *evidence] if title else evidence
+        text = "\n".join(display(sentence) for sentence in read)
         try:
             said = self._said(display(claim), text)
             verdict = _parse(said)

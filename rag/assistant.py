@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rag.adding import AddReport, OnEstimate, OnProgress, Stage, add_papers, embed_waiting
-from rag.answering import extractive
-from rag.answering.extractive import Options, Request
-from rag.answering.question import Turn, checked, kind_of, standalone
-from rag.answering.scoring import SentenceScorer, SimilarityScorer
+from rag.answering.question import Turn
+from rag.asking import Answering, Asked, identity
 from rag.errors import UnknownPaperError
+from rag.events import Event, Finished
 from rag.health import Finding, examine
+from rag.models.crossencoder import CrossEncoder, open_crossencoder
 from rag.models.embedder import open_embedder
-from rag.retrieval import Fusion, retrieve
+from rag.models.llm import open_llm
+from rag.replaying import Replay, replay
+from rag.retrieval import Fusion
 from rag.schema import Answer, Filters, Hit, Paper, Sentence
+from rag.searching import Tools, search
 from rag.settings import Settings
 from rag.store.catalog import StoredPaper
 from rag.store.collection import Collection
-from rag.version import VERSION
+from rag.store.history import History
 
 if TYPE_CHECKING:
+    from llama_index.core.base.base_query_engine import BaseQueryEngine
     from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.llms import LLM
     from llama_index.core.retrievers import BaseRetriever
 
     from rag.models.embedder import Embedder
+    from rag.models.llm import LanguageModel
 
 __all__ = ["AddReport", "Assistant", "Conversation"]
 
@@ -50,11 +55,13 @@ class Assistant:
         self,
         collection: Collection,
         embedder: Embedder,
-        scorer: SentenceScorer | None = None,
+        crossencoder: CrossEncoder | None = None,
+        llm: LanguageModel | None = None,
+        history: History | None = None,
     ) -> None:
         self._collection = collection
         self._embedder = embedder
-        self._scorer = scorer or SimilarityScorer(embedder, collection.catalog)
+        self._tools = Tools(collection, embedder, crossencoder, llm, history)
 
     @classmethod
     def open(
@@ -62,6 +69,10 @@ class Assistant:
         directory: str | Path | None = None,
         *,
         embedder: str | Embedder | BaseEmbedding | None = None,
+        crossencoder: str | CrossEncoder = "bundled",
+        llm: str | LanguageModel | LLM | None = None,
+        base_url: str | None = None,
+        history: bool = True,
         create: bool = True,
         check: bool = True,
         environ: Mapping[str, str] | None = None,
@@ -72,6 +83,14 @@ class Assistant:
             directory: where it lives; by default the ``default`` collection of the user.
             embedder: ``bundled``, ``openai:MODEL[@BASE_URL]``, an `Embedder`, or any LlamaIndex
                 embedding; by default what ``FOOTNOTED_EMBEDDER`` says, else ``bundled``.
+            crossencoder: reads questions and claims together with abstracts: ``bundled``, a
+                `CrossEncoder`, or ``none`` to go by likeness alone.
+            llm: writes answers: the name of a model at an OpenAI-compatible endpoint (with
+                ``@BASE_URL`` after it, or ``base_url``), a `LanguageModel`, any LlamaIndex LLM, or
+                ``none``; by default what ``FOOTNOTED_MODEL`` names, else none: then sentences are
+                quoted.
+            base_url: the endpoint; by default ``OPENAI_BASE_URL``, else OpenAI's own.
+            history: whether answers are kept in the collection's ``history.sqlite3``.
             create: whether to make a collection where there is none.
             check: whether to refuse a collection that was made with another embedder; False to
                 look into one all the same, or to embed it anew.
@@ -80,15 +99,41 @@ class Assistant:
         Raises:
             CollectionError: the directory cannot be used.
             EmbedderMismatchError: the collection was made with another embedder.
-            SettingError: the embedder is not known.
+            SettingError: the embedder, cross-encoder or language model is not known, or its
+                endpoint needs a key and has none.
         """
         settings = Settings.from_env(os.environ if environ is None else environ)
         path = settings.directory() if directory is None else Path(os.path.expanduser(directory))  # noqa: PTH111 (leaves ~nobody alone)
         chosen = open_embedder(embedder or settings.embedder, api_key=settings.api_key)
+        model = open_llm(
+            None if llm == "none" else llm or settings.model,
+            base_url=base_url or settings.base_url,
+            api_key=settings.api_key,
+            window=settings.window,
+        )
         collection = Collection(path, create=create)
         if check:
             collection.check_embedder(chosen)
-        return cls(collection, chosen)
+        kept = History(collection.directory) if history else None
+        return cls(collection, chosen, open_crossencoder(crossencoder), model, kept)
+
+    def by_likeness(self) -> Self:
+        """The same collection without a cross-encoder, to compare with; answers are not kept."""
+        return type(self)(self._collection, self._embedder)
+
+    def written_by(self, llm: LanguageModel | None) -> Self:
+        """The same collection with another language model, or none; answers are not kept."""
+        return type(self)(self._collection, self._embedder, self._tools.crossencoder, llm)
+
+    @property
+    def model(self) -> str | None:
+        """The language model that writes answers; None where sentences are quoted."""
+        return None if self._tools.llm is None else self._tools.llm.name
+
+    @property
+    def history(self) -> History | None:
+        """The answers kept so far; None where they are not kept."""
+        return self._tools.history
 
     @property
     def directory(self) -> Path:
@@ -96,8 +141,12 @@ class Assistant:
         return self._collection.directory
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Let go of all files and connections."""
         self._collection.close()
+        if self._tools.llm is not None:
+            self._tools.llm.close()
+        if self._tools.history is not None:
+            self._tools.history.close()
 
     def __enter__(self) -> Self:
         return self
@@ -204,23 +253,27 @@ class Assistant:
         per_paper: int = 1,
         filters: Filters | None = None,
         fusion: Fusion | None = None,
+        reread: bool = False,
     ) -> tuple[Hit, ...]:
         """The passages that fit a query best, best first, at most ``per_paper`` of one paper.
 
-        ``fusion`` weighs meaning against words, where the default does not suit.
+        ``fusion`` weighs meaning against words, where the default does not suit. With ``reread``
+        the cross-encoder reads the best papers and re-ranks them, as it does for a question; that
+        takes some tenths of a second.
 
         Raises:
             QuestionError: the query is empty, holds no word, or is too long.
         """
-        return retrieve(
-            self._collection,
-            self._embedder,
-            checked(query),
-            limit=limit,
+        found = search(
+            self._tools,
+            query,
+            papers=limit,
             per_paper=per_paper,
             filters=filters,
             fusion=fusion,
+            reread=reread,
         )
+        return found.hits[:limit]
 
     def ask(
         self,
@@ -230,6 +283,10 @@ class Assistant:
         filters: Filters | None = None,
         fusion: Fusion | None = None,
         numbers: Mapping[str, int] | None = None,
+        papers: int | None = None,
+        strict: bool = False,
+        split: bool | None = None,
+        quoting: bool = False,
     ) -> Answer:
         """Answer a question from the abstracts, or decline with a reason.
 
@@ -239,61 +296,87 @@ class Assistant:
             filters: which papers to look at.
             fusion: how meaning is weighed against words, where the default does not suit.
             numbers: footnote numbers that papers (by id) already have in this conversation.
+            papers: how many to read, where the default for the kind of question does not suit.
+            strict: leave out what a language model wrote and the abstracts do not support,
+                instead of showing it as unsupported.
+            split: whether a language model takes the question apart to search for its parts, at
+                the cost of one more call; by default not.
+            quoting: quote sentences, even where there is a language model.
 
         Raises:
             QuestionError: the question is empty, holds no word, or is too long.
         """
-        started = time.perf_counter()
-        asked = checked(question)
-        alone = standalone(asked, history)
-        kind = kind_of(asked)
-        options = Options.for_kind(kind)
-        hits = retrieve(
-            self._collection,
-            self._embedder,
-            alone,
-            limit=2 * options.papers,
+        events = self.stream(
+            question,
+            history=history,
             filters=filters,
             fusion=fusion,
+            numbers=numbers,
+            papers=papers,
+            strict=strict,
+            split=split,
+            quoting=quoting,
         )
-        held = self._held(hits, options.papers)
-        retrieved = time.perf_counter()
-        request = Request(asked, alone, kind, hits, held, history, numbers or {})
-        reply = extractive.reply(request, self._scorer, options)
-        return Answer(
-            question=asked,
-            standalone_question=alone,
-            claims=reply.claims,
-            declined=reply.declined,
-            message=reply.message,
-            suggestions=reply.suggestions,
-            hits=hits,
-            mode=extractive.MODE,
-            confidence=reply.confidence,
-            notes=reply.notes,
-            settings={"kind": kind, "options": asdict(options), "filters": _set(filters)},
-            collection=self.identity(),
-            timings={
-                "retrieve": retrieved - started,
-                "answer": time.perf_counter() - retrieved,
-            },
-        )
+        for event in events:
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("answering ends with Finished")
 
-    def _held(self, hits: Sequence[Hit], papers: int) -> tuple[StoredPaper, ...]:
-        catalog = self._collection.catalog
-        found = (catalog.find(id_) for id_ in dict.fromkeys(hit.paper.id for hit in hits))
-        return tuple(held for held in found if held is not None)[:papers]
+    def stream(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        fusion: Fusion | None = None,
+        numbers: Mapping[str, int] | None = None,
+        papers: int | None = None,
+        strict: bool = False,
+        split: bool | None = None,
+        quoting: bool = False,
+        conversation: str | None = None,
+    ) -> Answering:
+        """What happens while a question is answered (see `rag.events`), the answer last.
+
+        The arguments are those of `ask`, and ``conversation``, the id of the one in the history
+        that the answer belongs to. ``close()`` of the iterator, from any thread, stops the answer
+        and the request that is under way.
+
+        Raises:
+            QuestionError: (with the first event) the question is empty, holds no word, or is too
+                long.
+        """
+        asked = Asked(
+            question,
+            history,
+            filters,
+            fusion,
+            numbers or {},
+            papers=papers,
+            strict=strict,
+            split=split,
+            quoting=quoting,
+            conversation=conversation,
+        )
+        return Answering(self._tools, asked)
+
+    def replay(self, answer: Answer) -> Replay:
+        """Answer a question again as it was answered before, and say what is different.
+
+        The new answer is not kept.
+
+        Raises:
+            QuestionError: the question cannot be asked any more.
+        """
+        return replay(self._tools, answer)
 
     def identity(self) -> dict[str, str | int]:
         """What the collection is: fingerprint, embedder and its checksum, papers, version."""
-        meta = self._collection.catalog.meta()
-        names = ("fingerprint", "embedder", "embedder_checksum")
-        kept = {name: meta[name] for name in names if name in meta}
-        return {**kept, "papers": self.counts()["papers"], "version": VERSION}
+        return identity(self._collection)
 
-    def chat(self, filters: Filters | None = None) -> Conversation:
+    def chat(self, filters: Filters | None = None, *, strict: bool = False) -> Conversation:
         """A conversation with memory: follow-ups are understood, footnote numbers stay."""
-        return Conversation(self, filters)
+        return Conversation(self, filters, strict=strict)
 
     # -- upkeep
 
@@ -311,13 +394,24 @@ class Assistant:
 
         return FootnotedRetriever(self, limit=limit, per_paper=per_paper, filters=filters)
 
+    def as_query_engine(
+        self, *, filters: Filters | None = None, strict: bool = False
+    ) -> BaseQueryEngine:
+        """The assistant as a LlamaIndex query engine (see `rag.llamaindex`)."""
+        from rag.llamaindex import FootnotedQueryEngine
+
+        return FootnotedQueryEngine(self, filters=filters, strict=strict)
+
 
 class Conversation:
     """Questions that may build on each other; papers keep their footnote numbers."""
 
-    def __init__(self, assistant: Assistant, filters: Filters | None = None) -> None:
+    def __init__(
+        self, assistant: Assistant, filters: Filters | None = None, *, strict: bool = False
+    ) -> None:
         self._assistant = assistant
         self._filters = filters
+        self._strict = strict
         self._turns: list[Turn] = []
         self._numbers: dict[str, int] = {}
 
@@ -327,12 +421,34 @@ class Conversation:
         Raises:
             QuestionError: the question is empty, holds no word, or is too long.
         """
-        answer = self._assistant.ask(
-            question, history=self._turns, filters=self._filters, numbers=self._numbers
+        for event in self.stream(question):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("answering ends with Finished")
+
+    def stream(self, question: str) -> Iterator[Event]:
+        """As `ask`, as events; the question counts as asked when the last of them is taken.
+
+        Raises:
+            QuestionError: (with the first event) the question is empty, holds no word, or is too
+                long.
+        """
+        events = self._assistant.stream(
+            question,
+            history=self._turns,
+            filters=self._filters,
+            numbers=self._numbers,
+            strict=self._strict,
         )
+        with closing(events):
+            for event in events:
+                if isinstance(event, Finished):
+                    self._remember(event.answer)
+                yield event
+
+    def _remember(self, answer: Answer) -> None:
         self._turns.append((answer.question, answer.text))
         self._numbers |= {c.paper.id: c.number for c in answer.citations}
-        return answer
 
 
 def _silent(stage: Stage, done: int, total: int | None) -> None:
@@ -341,8 +457,3 @@ def _silent(stage: Stage, done: int, total: int | None) -> None:
 
 def _unsaid(papers: int, seconds: float) -> None:
     """Say nothing beforehand."""
-
-
-def _set(filters: Filters | None) -> dict[str, str | int]:
-    values = asdict(filters or Filters())
-    return {name: value for name, value in values.items() if value is not None}

@@ -18,6 +18,8 @@
     └── ModelError                a model cannot be used
         ├── WeightsError          bundled weights are missing or not the ones that were shipped
         └── EndpointError         an endpoint did not answer as it should
+            ├── ContextOverflowError  the request is longer than the model reads
+            └── ContentFilterError    a filter withheld the answer
 
 A message says what was wrong, with the value, what was expected, and what to do next.
 The library raises; the edges (command line, page, HTTP) show ``str(error)`` and no trace.
@@ -88,3 +90,11 @@ class WeightsError(ModelError):
 
 class EndpointError(ModelError):
     """An endpoint did not answer as it should."""
+
+
+class ContextOverflowError(EndpointError):
+    """The request and the answer asked for are longer than the model reads."""
+
+
+class ContentFilterError(EndpointError):
+    """A content filter of the endpoint withheld the answer, or the rest of it."""

@@ -212,6 +212,24 @@ class DeclineReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a language model was asked: calls and tokens, ``estimated`` where it did not say."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.estimated or other.estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to a question, or the reason there is none: one replayable record.
 
@@ -220,7 +238,9 @@ class Answer:
     the retrieved passages, best first; ``standalone_question`` is the question as searched for,
     with what an earlier turn contributes filled in. ``confidence`` is the probability that the
     abstracts answer it, from 0 to 1, None where nothing was retrieved. ``timings`` are in seconds
-    by stage.
+    by stage. ``id`` names it in the history, None where it is not kept. Where a language model
+    wrote it, ``model`` is its name, ``prompts`` those it was given (``answer@1``), ``usage`` what
+    they cost, and ``counts`` what was taken out of its text or mended, by kind.
     """
 
     question: str
@@ -233,6 +253,11 @@ class Answer:
     mode: str
     confidence: float | None = None
     notes: tuple[str, ...] = ()
+    id: str | None = None
+    model: str | None = None
+    prompts: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    counts: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     collection: Mapping[str, Any] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -278,14 +303,19 @@ class Answer:
         """The whole record as one JSON object, keys in a fixed order, ending without a newline.
 
         Citations name their paper by id; the texts of all papers concerned stand once under
-        ``papers``. Only ``timings`` differ between two runs with the same input.
+        ``papers``. Only ``id`` and ``timings`` differ between two runs with the same input.
         """
         concerned = [*self.retrieved, *self.papers, *self.suggestions]
         record = {
-            "format": "footnoted-answer/1",
+            "format": "footnoted-answer/2",
+            "id": self.id,
             "question": self.question,
             "standalone_question": self.standalone_question,
             "mode": self.mode,
+            "model": self.model,
+            "prompts": self.prompts,
+            "usage": asdict(self.usage),
+            "counts": dict(self.counts),
             "text": self.text,
             "declined": self.declined,
             "message": self.message,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.errors import SettingError
 
 MAX_NAME_CHARS = 100
+MIN_WINDOW = 1024
 _MAX_NAME_BYTES = 255  # what file systems take
 
 
@@ -18,31 +19,45 @@ class Settings:
 
     ``home`` is the directory under which named collections live; ``collection`` the one used
     when none is named; ``embedder`` says what turns text into vectors (``bundled``, or
-    ``openai:MODEL`` with an optional ``@BASE_URL``); ``api_key`` goes to that endpoint only and
-    is never shown.
+    ``openai:MODEL`` with an optional ``@BASE_URL``). ``model`` names the language model that
+    writes answers (None: none does), ``base_url`` the endpoint where it is asked for (None:
+    OpenAI's own), ``window`` how many tokens it reads and writes in one go (None: not said).
+    ``api_key`` goes to the endpoints named here only and is never shown.
     """
 
     home: Path
     collection: str = "default"
     embedder: str = "bundled"
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    base_url: str | None = None
+    window: int | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read ``FOOTNOTED_HOME``, ``_COLLECTION``, ``_EMBEDDER`` and ``OPENAI_API_KEY``.
+        """Read ``FOOTNOTED_HOME``, ``_COLLECTION``, ``_EMBEDDER``, ``_MODEL`` and ``_WINDOW``.
 
-        Blank variables count as unset. Without ``FOOTNOTED_HOME`` collections live in the
-        user's data directory of the platform.
+        And ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``, which other programs know too. Blank
+        variables count as unset. Without ``FOOTNOTED_HOME`` collections live in the user's data
+        directory of the platform.
 
         Raises:
-            SettingError: ``FOOTNOTED_HOME`` begins with ``~`` and a user who is not known.
+            SettingError: ``FOOTNOTED_HOME`` begins with ``~`` and a user who is not known;
+                ``FOOTNOTED_WINDOW`` is no number of tokens.
         """
-        home = environ.get("FOOTNOTED_HOME", "").strip()
+
+        def value(name: str) -> str | None:
+            return environ.get(name, "").strip() or None
+
+        home = value("FOOTNOTED_HOME")
         return cls(
             home=_expanded(home) if home else _default_home(),
-            collection=environ.get("FOOTNOTED_COLLECTION", "").strip() or "default",
-            embedder=environ.get("FOOTNOTED_EMBEDDER", "").strip() or "bundled",
-            api_key=environ.get("OPENAI_API_KEY", "").strip() or None,
+            collection=value("FOOTNOTED_COLLECTION") or "default",
+            embedder=value("FOOTNOTED_EMBEDDER") or "bundled",
+            api_key=value("OPENAI_API_KEY"),
+            model=value("FOOTNOTED_MODEL"),
+            base_url=value("OPENAI_BASE_URL"),
+            window=_window(value("FOOTNOTED_WINDOW")),
         )
 
     def directory(self, collection: str | None = None) -> Path:
@@ -73,6 +88,22 @@ class Settings:
                 f"most {_MAX_NAME_BYTES} fit in a file name; choose a shorter one"
             )
         return self.home / name
+
+
+def _window(value: str | None) -> int | None:
+    """A number of tokens.
+
+    Raises:
+        SettingError: it is none, or below `MIN_WINDOW`.
+    """
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit()) or int(value[:12]) < MIN_WINDOW:
+        raise SettingError(
+            f"FOOTNOTED_WINDOW is {value[:40]!r}, expected how many tokens the model reads and "
+            f"writes in one go: a number from {MIN_WINDOW:,}, such as 8192"
+        )
+    return int(value[:12])
 
 
 def _expanded(path: str) -> Path:

@@ -24,5 +24,5 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sample(sample_home: Path) -> Iterator[Assistant]:
     """An assistant over the sample collection, to read from."""
-    with Assistant.open(sample_home / "sample", create=False) as assistant:
+    with Assistant.open(sample_home / "sample", create=False, history=False) as assistant:
         yield assistant

@@ -78,9 +78,10 @@ def test_nothing_scored_gives_no_figures() -> None:
 
 def test_a_checker_can_be_measured_as_it_is() -> None:
     class Sceptic:
+        multilingual = True
         name = "T2 sceptic"
 
-        def check(self, claim: str, evidence: Sequence[str]) -> Verdict:
+        def check(self, claim: str, evidence: Sequence[str], title: str = "") -> Verdict:
             return Verdict(Status.UNSUPPORTED, self.name, "always")
 
     one = agreement(Sceptic(), PAIRS)
@@ -162,6 +163,6 @@ def test_the_tables_of_all_tiers_and_baselines(tmp_path: Path) -> None:
     folder = tmp_path / "bench" / "grounding"
     folder.mkdir(parents=True)
     (folder / "scifact.jsonl.gz").write_bytes(gzip.compress(b""))
-    text = run(tmp_path, ["T0", "T1"])
-    for name in ("T0 exact", "T0+T1*", "T1 names*", "word overlap ≥", "cosine ≥"):
+    text = run(tmp_path, ["T0", "T1", "T2"])
+    for name in ("T0 exact", "T0+T1*", "T0+T1+T2", "T1 names*", "word overlap ≥", "cosine ≥"):
         assert name in text

@@ -15,7 +15,7 @@ from rag.store.catalog import StoredPaper
 from tests.makers import GROKKING, MINDS, SIGHT
 
 OPTIONS = Options(
-    papers=5, cited_papers=2, sentences=2, share=0.5, paper_share=0.7, answerable=0.5, near=0.4
+    papers=5, cited_papers=2, sentences=2, sentence=0.5, paper_share=0.7, answerable=0.5, near=0.4
 )
 
 
@@ -46,7 +46,7 @@ def request(kind: Kind = Kind.FACT, nearness: float = 0.6) -> Request:
 
 
 def ask(*scores: Sequence[float], answerable: float = 0.9, **changes: object) -> Reply:
-    judged = [Judged(tuple(s), answerable) for s in scores]
+    judged = [Judged(tuple(s), answerable, answerable) for s in scores]
     return reply(replace(request(), **changes), Scripted(*judged), OPTIONS)  # type: ignore[arg-type]
 
 
@@ -58,15 +58,24 @@ def test_the_best_paper_comes_first_and_its_sentences_stand_in_their_order() -> 
     assert answer.claims[1].lead == " "
 
 
-def test_nothing_far_below_the_best_sentence_pads_the_answer() -> None:
+def test_no_sentence_that_does_not_answer_pads_the_answer() -> None:
     answer = ask((0.9, 0.44, 0.1), (0.2, 0.2), (0.3, 0.3))
     assert [claim.citations[0].sentence for claim in answer.claims] == [0]
 
 
+def test_the_best_sentence_is_quoted_even_where_none_is_sure() -> None:
+    answer = ask((0.1, 0.3, 0.2), (0.1, 0.1), (0.1, 0.1))
+    assert [claim.citations[0].sentence for claim in answer.claims] == [1]
+
+
+def quoted(*scores: Sequence[float]) -> list[str]:
+    return [claim.citations[0].paper.id for claim in ask(*scores).claims]
+
+
 def test_a_further_paper_must_be_nearly_as_good() -> None:
-    papers = [claim.citations[0].paper.id for claim in ask((0.9, 0.6), (0.6, 0.1), (0.1,)).claims]
+    papers = quoted((0.9, 0.6, 0.1), (0.6, 0.1), (0.1, 0.1))
     assert papers == ["id0", "id0"]
-    papers = [claim.citations[0].paper.id for claim in ask((0.9, 0.6), (0.7, 0.1), (0.1,)).claims]
+    papers = quoted((0.9, 0.6, 0.1), (0.7, 0.1), (0.1, 0.1))
     assert papers == ["id0", "id0", "id1"]
 
 
@@ -81,7 +90,7 @@ def test_a_question_that_no_abstract_answers_is_declined_with_the_right_reason()
     assert near.declined is DeclineReason.ABSTRACT_DOES_NOT_SAY
     assert near.claims == ()
     assert [paper.id for paper in near.suggestions] == ["id0", "id1", "id2"]
-    far = reply(request(nearness=0.1), Scripted(*[Judged((0.2,), 0.3)] * 3), OPTIONS)
+    far = reply(request(nearness=0.1), Scripted(*[Judged((0.2,), 0.3, 0.3)] * 3), OPTIONS)
     assert far.declined is DeclineReason.NOT_IN_COLLECTION
 
 

@@ -25,11 +25,12 @@ NOT_BLANK = TEXTS.filter(lambda text: bool(text.strip()))
 class Fixed:
     """A checker that always says the same, and remembers what it was asked."""
 
+    multilingual = True
     status: Status
     name: str = "T2 fixed"
     asked: list[str] = field(default_factory=list)
 
-    def check(self, claim: str, evidence: Sequence[str]) -> Verdict:
+    def check(self, claim: str, evidence: Sequence[str], title: str = "") -> Verdict:
         self.asked.append(claim)
         return Verdict(self.status, self.name, "fixed", 0.5)
 

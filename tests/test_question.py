@@ -87,6 +87,7 @@ def test_a_chain_of_follow_ups_reaches_back_to_where_it_began() -> None:
         "Who wrote LIMO?",
         "Does GPT-4 have empathy?",
         "How many tasks are in MMInA?",
+        "Which papers study grokking?",
         "Which benchmark measures that language models hallucinate?",
         "Which papers show that models can learn in context?",
         "Are there any papers on copulas in probabilistic programming?",

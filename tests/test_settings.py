@@ -51,3 +51,26 @@ def test_a_name_has_at_most_100_characters() -> None:
         settings.directory("x" * 400)
     with pytest.raises(SettingError, match="takes 400 bytes, at most 255"):
         settings.directory("😀" * 100)
+
+
+def test_the_model_its_endpoint_and_window_are_read_and_the_key_is_not_shown() -> None:
+    settings = Settings.from_env(
+        {
+            "FOOTNOTED_MODEL": "m",
+            "OPENAI_BASE_URL": "http://localhost:1/v1",
+            "FOOTNOTED_WINDOW": "4096",
+            "OPENAI_API_KEY": "sk-secret",
+        }
+    )
+    assert (settings.model, settings.base_url, settings.window) == (
+        "m",
+        "http://localhost:1/v1",
+        4096,
+    )
+    assert "sk-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("window", ["8k", "-1", "100", "٣٠٠٠", "1e4"])
+def test_a_window_is_a_number_of_tokens(window: str) -> None:
+    with pytest.raises(SettingError, match="FOOTNOTED_WINDOW is"):
+        Settings.from_env({"FOOTNOTED_WINDOW": window})

@@ -24,12 +24,16 @@ examples:
   footnoted ask "Are emergent abilities real, or an artefact of the metric?"
   footnoted search "theory of mind" --limit 5
   footnoted ask "Which papers study grokking?" --json | jq .claims
+  footnoted ask "What is grokking?" --model llama3.1:8b --base-url http://localhost:11434/v1
 
 environment:
   FOOTNOTED_HOME        where collections live
   FOOTNOTED_COLLECTION  the collection used when --collection is not given (default)
   FOOTNOTED_EMBEDDER    what turns text into vectors when --embedder is not given (bundled)
-  OPENAI_API_KEY        key of the endpoint, for --embedder openai:MODEL[@BASE_URL]
+  FOOTNOTED_MODEL       the language model that writes answers when --model is not given (none)
+  FOOTNOTED_WINDOW      tokens which that model reads and writes in one go (8192)
+  OPENAI_BASE_URL       its endpoint when --base-url is not given (OpenAI's own)
+  OPENAI_API_KEY        key of the endpoint, if it needs one; also for --embedder openai:MODEL
 
 exit codes: 0 done, 1 error, 2 wrong usage, 3 the question was declined, 130 interrupted"""
 
@@ -59,6 +63,30 @@ def _filters() -> argparse.ArgumentParser:
     return filters
 
 
+def _writing() -> argparse.ArgumentParser:
+    writing = argparse.ArgumentParser(add_help=False)
+    group = writing.add_argument_group("who writes")
+    group.add_argument(
+        "--model", metavar="NAME", help="this language model, at an OpenAI-compatible endpoint"
+    )
+    group.add_argument("--base-url", metavar="URL", help="the endpoint (OpenAI's own)")
+    group.add_argument(
+        "--no-llm", action="store_true", help="no language model: sentences are quoted"
+    )
+    return writing
+
+
+def _keeping() -> argparse.ArgumentParser:
+    keeping = argparse.ArgumentParser(add_help=False)
+    keeping.add_argument(
+        "--strict", action="store_true", help="leave out what the abstracts do not support"
+    )
+    keeping.add_argument(
+        "--no-history", action="store_true", help="do not keep the answer (see 'answers')"
+    )
+    return keeping
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     from rag.version import VERSION
@@ -71,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"footnoted {VERSION}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    common, filters = _common(), _filters()
+    common, filters, writing, keeping = _common(), _filters(), _writing(), _keeping()
 
     def command(
         name: str, help_: str, example: str, *parents: argparse.ArgumentParser, note: str = ""
@@ -100,6 +128,8 @@ def parser() -> argparse.ArgumentParser:
         "answer a question, each sentence with its footnote",
         'footnoted ask "How does GeneGPT use NCBI?" --from 2023',
         filters,
+        writing,
+        keeping,
     )
     ask.add_argument("question", help="the question; - reads it from standard input")
     shape = ask.add_mutually_exclusive_group()
@@ -116,7 +146,9 @@ def parser() -> argparse.ArgumentParser:
     search.add_argument("--limit", type=_positive, default=10, help="how many (10)")
     search.add_argument("--json", action="store_true", help="one JSON object a line")
 
-    command("chat", "ask and follow up in a conversation", "footnoted chat", filters)
+    command(
+        "chat", "ask and follow up in a conversation", "footnoted chat", filters, writing, keeping
+    )
 
     papers = command("papers", "list what the collection holds", "footnoted papers", filters)
     papers.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -131,6 +163,61 @@ def parser() -> argparse.ArgumentParser:
 
     remove = command("remove", "remove papers", "footnoted remove PAPER_ID")
     remove.add_argument("paper", nargs="+", help="its id, DOI, arXiv id or exact title")
+
+    serve = command(
+        "serve",
+        "serve the chat page and the HTTP interface",
+        "footnoted serve --port 8000",
+        writing,
+        note="Only this machine reaches it, unless --host says otherwise; then a password is\n"
+        "needed, which programs send as a bearer token.\n\n",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
+    serve.add_argument("--port", type=_port, default=7860, help="port to listen at (7860)")
+    serve.add_argument("--password-file", metavar="FILE", help="ask for the password in this file")
+    serve.add_argument("--proxy", metavar="NAME", help="a reverse proxy here serves it as NAME")
+    serve.add_argument(
+        "--rate", type=_positive, default=30, help="questions a minute of one client (30)"
+    )
+    serve.add_argument(
+        "--at-once", type=_positive, default=2, help="questions at once of one client (2)"
+    )
+    serve.add_argument("--queue", type=_positive, default=64, help="questions that may wait (64)")
+    serve.add_argument(
+        "--max-upload", type=_positive, default=50, metavar="MB", help="size of an upload (50)"
+    )
+    serve.add_argument(
+        "--time-limit", type=_positive, default=120, metavar="SECONDS", help="of an answer (120)"
+    )
+    serve.add_argument("--read-only", action="store_true", help="nothing is added or removed")
+    serve.add_argument("--no-history", action="store_true", help="keep nothing after the end")
+
+    answers = command(
+        "answers", "list the answers that were kept", 'footnoted answers --search "grokking"'
+    )
+    answers.add_argument("--search", metavar="TEXT", help="only those that hold these words")
+    answers.add_argument("--limit", type=_positive, default=20, help="how many (20)")
+    answers.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    replay = command(
+        "replay",
+        "answer a question again as it was answered before, and say what changed",
+        "footnoted replay ANSWER_ID",
+        writing,
+    )
+    replay.add_argument("answer", help="its id, or how that begins")
+
+    feedback = command(
+        "feedback",
+        "list what was said of answers, or say something",
+        'footnoted feedback ANSWER_ID --bad --comment "the figure is for another model"',
+    )
+    feedback.add_argument("answer", nargs="?", help="its id, or how that begins")
+    said = feedback.add_mutually_exclusive_group()
+    said.add_argument("--good", action="store_true", help="the answer is good")
+    said.add_argument("--bad", action="store_true", help="the answer is bad")
+    feedback.add_argument("--comment", default="", metavar="TEXT", help="why")
+    feedback.add_argument("--json", action="store_true", help="one JSON object a line")
 
     command("doctor", "check the collection and say what mends it", "footnoted doctor")
 
@@ -156,6 +243,10 @@ def _whole(text: str, least: int, most: int, what: str) -> int:
 
 def _positive(text: str) -> int:
     return _whole(text, 1, 1000, "whole number")
+
+
+def _port(text: str) -> int:
+    return _whole(text, 1, 65_535, "port")
 
 
 def _year(text: str) -> int:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ui.cli import DECLINED, FAILED, OK
-from ui.terminal import complain, line, progress, show_answer, show_hit
+from ui.terminal import answer_of, complain, line, progress, show_answer, show_hit
 
 if TYPE_CHECKING:
     from rag.adding import AddReport
     from rag.assistant import Assistant
-    from rag.schema import Answer, Filters
+    from rag.schema import Filters
 
 _SHOWN_SKIPS = 10
 
@@ -27,14 +27,25 @@ def run(arguments: argparse.Namespace) -> int:
     return _COMMANDS[arguments.command](arguments)
 
 
-def _open(arguments: argparse.Namespace, *, create: bool = False, check: bool = True) -> Assistant:
+def _open(
+    arguments: argparse.Namespace,
+    *,
+    history: bool = False,
+    create: bool = False,
+    check: bool = True,
+) -> Assistant:
+    """The collection; with a language model only for a command that takes ``--model``."""
     from rag.assistant import Assistant
     from rag.settings import Settings
 
     settings = Settings.from_env(os.environ)
+    quoting = getattr(arguments, "no_llm", True)
     return Assistant.open(
         settings.directory(arguments.collection),
         embedder=arguments.embedder,
+        llm="none" if quoting else arguments.model,
+        base_url=None if quoting else arguments.base_url,
+        history=history,
         create=create,
         check=check,
     )
@@ -81,8 +92,9 @@ def _show_skipped(report: AddReport) -> None:
 
 def _ask(arguments: argparse.Namespace) -> int:
     question = sys.stdin.read() if arguments.question == "-" else arguments.question
-    with _open(arguments) as assistant:
-        answer = assistant.ask(question, filters=_chosen(arguments))
+    with _open(arguments, history=not arguments.no_history) as assistant:
+        events = assistant.stream(question, filters=_chosen(arguments), strict=arguments.strict)
+        answer = answer_of(events)
     if arguments.json:
         print(answer.to_json())
     elif arguments.markdown:
@@ -112,12 +124,12 @@ def _search(arguments: argparse.Namespace) -> int:
 def _chat(arguments: argparse.Namespace) -> int:
     from rag.errors import QuestionError
 
-    with _open(arguments) as assistant:
-        conversation = assistant.chat(_chosen(arguments))
+    with _open(arguments, history=not arguments.no_history) as assistant:
+        conversation = assistant.chat(_chosen(arguments), strict=arguments.strict)
         line("Ask away; an empty line or Ctrl-D ends the conversation.", "dim")
         while question := _prompt():
             try:
-                answer: Answer = conversation.ask(question)
+                answer = answer_of(conversation.stream(question))
             except QuestionError as error:
                 complain(str(error))
                 continue
@@ -195,6 +207,51 @@ def _rebuild(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _serve(arguments: argparse.Namespace) -> int:
+    from ui.page.serving import Serving, read_secret
+
+    file = arguments.password_file
+    serving = Serving(
+        host=arguments.host,
+        port=arguments.port,
+        secret=None if file is None else read_secret(_path(file)),
+        rate=arguments.rate,
+        at_once=arguments.at_once,
+        queue=arguments.queue,
+        upload_mb=arguments.max_upload,
+        answer_s=arguments.time_limit,
+        read_only=arguments.read_only,
+        history=not arguments.no_history,
+        proxy=arguments.proxy,
+    )
+    with _open(arguments, create=not arguments.read_only) as assistant:
+        from ui.page.app import serve
+
+        serve(assistant, serving, lambda address: line(f"Open {address}   (Ctrl-C ends it)"))
+    return OK
+
+
+def _answers(arguments: argparse.Namespace) -> int:
+    from ui.kept import list_answers
+
+    with _open(arguments, history=True) as assistant:
+        return list_answers(assistant, arguments)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from ui.kept import replay
+
+    with _open(arguments, history=True) as assistant:
+        return replay(assistant, arguments)
+
+
+def _feedback(arguments: argparse.Namespace) -> int:
+    from ui.kept import feedback
+
+    with _open(arguments, history=True) as assistant:
+        return feedback(assistant, arguments)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "add": _add,
     "ask": _ask,
@@ -203,6 +260,10 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "papers": _papers,
     "show": _show,
     "remove": _remove,
+    "serve": _serve,
+    "answers": _answers,
+    "replay": _replay,
+    "feedback": _feedback,
     "doctor": _doctor,
     "rebuild": _rebuild,
 }

@@ -7,7 +7,7 @@ control characters (which could drive the terminal) are made visible.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from rag.adding import OnEstimate, OnProgress
+    from rag.events import Event
     from rag.schema import Answer, Hit, Paper
 
 
@@ -63,6 +64,19 @@ def _paper_line(paper: Paper) -> str:
     return f"{paper.title} ({', '.join(known)})" if known else paper.title
 
 
+def answer_of(events: Iterable[Event]) -> Answer:
+    """The answer at the end of the events; what is being done is shown in a terminal meanwhile."""
+    from rag.events import Began, Finished
+
+    with console(error=True).status("") as status:
+        for event in events:
+            if isinstance(event, Began):
+                status.update(f"{event.stage} …")
+            elif isinstance(event, Finished):
+                return event.answer
+    raise AssertionError("answering ends with Finished")
+
+
 def show_answer(answer: Answer) -> None:
     """Print an answer with its footnotes, or why it was declined and what is nearest."""
     if answer.standalone_question != answer.question:
@@ -74,6 +88,7 @@ def show_answer(answer: Answer) -> None:
             line("Nearest papers (they do not answer the question):", "dim")
             for paper in answer.suggestions:
                 line(f"- {_paper_line(paper)}", indent=2)
+        _show_notes(answer)
         return
     for paragraph in answer.text.split("\n"):
         line(paragraph)
@@ -83,6 +98,14 @@ def show_answer(answer: Answer) -> None:
         line(f"[{number}] {_paper_line(paper)}", "bold")
         if paper.link:
             line(paper.link, "dim", indent=4)
+    for claim in answer.claims:
+        if claim.verdict.status == "unsupported":
+            line()
+            line(f"Not supported: “{claim.text}” ({claim.verdict.reason})", "yellow")
+    _show_notes(answer)
+
+
+def _show_notes(answer: Answer) -> None:
     for note in answer.notes:
         line()
         line(note, "dim")

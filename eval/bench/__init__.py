@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from eval.bench import adding, scifact, searching, startup
+from eval.bench import adding, scifact, searching, startup, writing
 
 BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "sample": adding.sample,
@@ -16,4 +16,5 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "startup": startup.startup,
     "search": searching.search,
     "scifact": scifact.scifact,
+    "writing": writing.writing,
 }

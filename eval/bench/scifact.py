@@ -30,7 +30,7 @@ Ranker = Callable[[str], Sequence[str]]
 
 
 def scifact(arguments: argparse.Namespace) -> None:
-    """Fused ranking beside BM25 alone and dense alone; ``--tune`` shows a grid of weights."""
+    """Re-ranked beside fused, BM25 alone and dense alone; ``--tune`` shows grids of weights."""
     data = arguments.data / "scifact"
     if not data.exists():
         print(f"left out: {data} is not there")
@@ -45,6 +45,13 @@ def scifact(arguments: argparse.Namespace) -> None:
         return
     fused = _scores(_ranker(assistant, Fusion()), reporting, judgements)
     print(f"fused: nDCG@10 {fused.mean():.4f} (n={len(fused)}, reporting half)")
+    read = _scores(_ranker(assistant, Fusion(), reread=True), reporting, judgements)
+    gain = paired_bootstrap(read, fused)
+    assert gain is not None
+    print(
+        f"re-ranked: nDCG@10 {read.mean():.4f}, better than fused by {gain.value:.4f} "
+        f"(95% paired bootstrap {gain.low:+.4f} to {gain.high:+.4f})"
+    )
     for name, fusion in (("BM25 alone", Fusion(0.0, 1.0)), ("dense alone", Fusion(1.0, 0.0))):
         other = _scores(_ranker(assistant, fusion), reporting, judgements)
         better = paired_bootstrap(fused, other)
@@ -56,9 +63,9 @@ def scifact(arguments: argparse.Namespace) -> None:
         )
 
 
-def _ranker(assistant: Assistant, fusion: Fusion) -> Ranker:
+def _ranker(assistant: Assistant, fusion: Fusion, *, reread: bool = False) -> Ranker:
     def rank(query: str) -> list[str]:
-        hits = assistant.search(query, limit=10, fusion=fusion)
+        hits = assistant.search(query, limit=10, fusion=fusion, reread=reread)
         return [str(hit.paper.doi).removeprefix(_PREFIX) for hit in hits]
 
     return rank

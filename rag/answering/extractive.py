@@ -28,19 +28,20 @@ _VERBATIM = Verdict(Status.SUPPORTED, "T0 exact", "it is this sentence of the ab
 class Options:
     """How an extractive answer is made.
 
-    ``papers`` retrieved papers are read; at most ``cited_papers`` are quoted, with at most
-    ``sentences`` each. A sentence is quoted if its score is at least ``share`` of the best one's,
-    the first of a further paper if it is at least ``paper_share`` of it.
-    Below ``answerable`` (a probability) the question is declined; the nearest passage's cosine
-    then tells the reason: below ``near`` the collection holds nothing about it.
+    ``papers`` retrieved papers are judged; at most ``cited_papers`` are quoted, with at most
+    ``sentences`` each. Of the best paper the best sentence is quoted, and every other that answers
+    with a probability of at least ``sentence``; a further paper is quoted if it scores at least
+    ``paper_share`` of the best one. Below ``answerable`` (a probability) the question is declined;
+    the nearest passage's cosine then tells the reason: below ``near`` the collection holds nothing
+    about it.
     """
 
     papers: int
     cited_papers: int
     sentences: int
-    share: float
+    sentence: float
     paper_share: float
-    answerable: float = 0.15
+    answerable: float = 0.35
     near: float = 0.45
 
     @classmethod
@@ -50,9 +51,11 @@ class Options:
 
 
 _BY_KIND = {
-    Kind.FACT: Options(papers=5, cited_papers=2, sentences=3, share=0.6, paper_share=0.85),
-    Kind.LIST: Options(papers=10, cited_papers=8, sentences=1, share=0.4, paper_share=0.4),
-    Kind.COMPARISON: Options(papers=6, cited_papers=4, sentences=2, share=0.5, paper_share=0.5),
+    Kind.FACT: Options(papers=8, cited_papers=2, sentences=4, sentence=0.1, paper_share=0.6),
+    Kind.LIST: Options(papers=12, cited_papers=8, sentences=3, sentence=0.15, paper_share=0.15),
+    Kind.COMPARISON: Options(
+        papers=12, cited_papers=6, sentences=3, sentence=0.15, paper_share=0.15
+    ),
 }
 
 
@@ -87,17 +90,30 @@ class Reply:
 
 def reply(request: Request, scorer: SentenceScorer, options: Options) -> Reply:
     """Quote the sentences that answer the question, or decline."""
+    return compose(request, judge(request, scorer), options)
+
+
+def judge(request: Request, scorer: SentenceScorer) -> list[Judged]:
+    """What the scorer says of each retrieved paper, in order."""
     nearness = _nearness(request.hits)
     abstracts = [
         Abstract(held.paper, held.texts, nearness.get(held.paper.id, 0.0)) for held in request.held
     ]
-    judged = scorer.judge(request.standalone, abstracts)
-    confidence = max((item.answerable for item in judged), default=None)
+    return scorer.judge(request.standalone, abstracts)
+
+
+def compose(request: Request, judged: Sequence[Judged], options: Options) -> Reply:
+    """As `reply`, for papers that were judged already."""
+    confidence = confidence_of(judged)
     if confidence is None or confidence < options.answerable:
-        nearest = max(nearness.values(), default=0.0)
-        return replace(_declined(request, near=nearest >= options.near), confidence=confidence)
+        return replace(declined(request, options.near), confidence=confidence)
     chosen = _choose(request, judged, options)
     return Reply(claims=_claims(request, chosen), confidence=confidence, notes=(NOTE,))
+
+
+def confidence_of(judged: Sequence[Judged]) -> float | None:
+    """The probability that one of the abstracts answers; None where there is none."""
+    return max((item.answerable for item in judged), default=None)
 
 
 def _nearness(hits: Sequence[Hit]) -> dict[str, float]:
@@ -118,27 +134,34 @@ class _Chosen:
 def _choose(request: Request, judged: Sequence[Judged], options: Options) -> list[_Chosen]:
     """Which sentences of which papers to quote: papers by their best sentence, best first."""
     told = " ".join(answer for _, answer in request.history)
-    everything = sorted(
-        (
-            (score * item.answerable, paper, index)
-            for paper, item in enumerate(judged)
-            for index, score in enumerate(item.sentences)
-        ),
-        key=lambda item: (-item[0], item[1], item[2]),
-    )
-    new = [item for item in everything if display(request.held[item[1]].texts[item[2]]) not in told]
-    scored = new or everything  # all was said before: say it again rather than nothing
-    best = scored[0][0]
-    taken: dict[int, list[int]] = {}
-    for score, paper, index in scored:
-        if score < best * options.share:
-            break
-        further = paper not in taken
-        if further and (len(taken) == options.cited_papers or score < best * options.paper_share):
-            continue
-        if len(taken.setdefault(paper, [])) < options.sentences:
-            taken[paper].append(index)
-    return [_Chosen(request.held[p], tuple(sorted(indices))) for p, indices in taken.items()]
+    new = [_untold(held, told) for held in request.held]
+    if not any(new):  # all was said before: say it again rather than nothing
+        new = [list(range(len(held.spans))) for held in request.held]
+    best = {
+        paper: judged[paper].relevance * max(judged[paper].sentences[i] for i in sentences)
+        for paper, sentences in enumerate(new)
+        if sentences
+    }
+    ranked = sorted(best, key=lambda paper: (-best[paper], paper))[: options.cited_papers]
+    enough = best[ranked[0]] * options.paper_share
+    return [
+        _Chosen(request.held[paper], _quoted(new[paper], judged[paper].sentences, options))
+        for paper in ranked
+        if best[paper] >= enough
+    ]
+
+
+def _untold(held: StoredPaper, told: str) -> list[int]:
+    return [i for i, text in enumerate(held.texts) if display(text) not in told]
+
+
+def _quoted(
+    candidates: Sequence[int], chances: Sequence[float], options: Options
+) -> tuple[int, ...]:
+    """The best sentence and those that answer too, in the order of the text."""
+    first, *rest = sorted(candidates, key=lambda i: (-chances[i], i))
+    others = [i for i in rest if chances[i] >= options.sentence]
+    return tuple(sorted([first, *others[: options.sentences - 1]]))
 
 
 def _claims(request: Request, chosen: Sequence[_Chosen]) -> tuple[Claim, ...]:
@@ -159,15 +182,26 @@ def _claims(request: Request, chosen: Sequence[_Chosen]) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-def _declined(request: Request, *, near: bool) -> Reply:
+def declined(request: Request, near: float, reason: DeclineReason | None = None) -> Reply:
+    """A refusal, with the nearest papers.
+
+    Without a ``reason``, the nearest passage's cosine tells it: below ``near`` the collection
+    holds nothing about the question.
+    """
     suggestions = tuple(held.paper for held in request.held[:3])
-    if near and suggestions:
-        reason = DeclineReason.ABSTRACT_DOES_NOT_SAY
-        message = (
-            "The abstracts do not say. Papers near this question are held, but no sentence of "
-            "their abstracts answers it."
-        )
-    else:
-        reason = DeclineReason.NOT_IN_COLLECTION
-        message = "Not in this collection: no abstract it holds is about this."
-    return Reply(declined=reason, message=message, suggestions=suggestions)
+    if reason is None:
+        nearest = max(_nearness(request.hits).values(), default=0.0)
+        held = bool(suggestions) and nearest >= near
+        reason = DeclineReason.ABSTRACT_DOES_NOT_SAY if held else DeclineReason.NOT_IN_COLLECTION
+    return Reply(declined=reason, message=_MESSAGES[reason], suggestions=suggestions)
+
+
+_MESSAGES = {
+    DeclineReason.ABSTRACT_DOES_NOT_SAY: (
+        "The abstracts do not say. Papers near this question are held, but no sentence of "
+        "their abstracts answers it."
+    ),
+    DeclineReason.NOT_IN_COLLECTION: (
+        "Not in this collection: no abstract it holds is about this."
+    ),
+}

@@ -35,8 +35,12 @@ class Checker(Protocol):
     def name(self) -> str:
         """The tier and what it is: ``T2 cross-encoder``."""
 
-    def check(self, claim: str, evidence: Sequence[str]) -> Verdict:
-        """The verdict on one claim over the sentences that it cites."""
+    @property
+    def multilingual(self) -> bool:
+        """Whether it can read a claim in another language than the evidence."""
+
+    def check(self, claim: str, evidence: Sequence[str], title: str = "") -> Verdict:
+        """The verdict on one claim over the sentences that it cites, of the paper so titled."""
 
 
 DEFAULT: tuple[Checker, ...] = ()
@@ -46,14 +50,16 @@ def check(
     claim: str,
     evidence: Sequence[str],
     *,
+    title: str = "",
     context: Sequence[str] = (),
     checkers: Sequence[Checker] = DEFAULT,
 ) -> Verdict:
     """Check a claim against the sentences it cites, in the order of the text.
 
-    ``context`` is the rest of the cited papers (title, other sentences). Nothing is supported by
-    it; a name of the claim may stand there, since a sentence seldom repeats the name of the
-    method it is about. Never raises on any text.
+    ``title`` is the cited paper's, where there is one; ``context`` is the rest of the cited papers
+    (titles, other sentences). Nothing is supported by the context; a name of the claim may stand
+    there, since a sentence seldom repeats the name of the method it is about. Never raises on any
+    text.
     """
     evidence = [sentence for sentence in evidence if sentence.strip()]
     if not claim.strip():
@@ -67,7 +73,9 @@ def check(
     if veto is not None:
         return veto
     for checker in checkers:
-        verdict = checker.check(claim, evidence)
+        if foreign is not None and not checker.multilingual:
+            continue
+        verdict = checker.check(claim, evidence, title)
         if verdict.status is not Status.UNCHECKED:
             return verdict
     if foreign is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from importlib.resources import files
 from string import Template
 
@@ -66,3 +66,11 @@ def load(name: str) -> Prompt:
             f"{sorted(variables)}, its text names {sorted(named)}"
         )
     return Prompt(name, int(matter["version"]), str(matter["description"]), variables, text)
+
+
+def fence(text: str) -> str:
+    """A mark for the beginning and end of a text in a prompt that the text cannot hold.
+
+    It is a hash of the text, so that equal requests are equal.
+    """
+    return "=====" + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()

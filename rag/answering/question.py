@@ -73,6 +73,13 @@ _DEFINITION = re.compile(
     r"|results?\b|findings?\b|examples?\b|\w+ed\b\W*$)[\w'’-]{4,}(?: [\w'’-]+){0,2}\W*$",
     re.IGNORECASE,
 )
+# "Which papers study grokking?" says what it is about; "Which papers use them?" points back.
+_PAPERS_ABOUT = re.compile(
+    r"\b(papers|works|studies|articles|publications|surveys|benchmarks|datasets) "
+    r"((that|which|who) )?(about|on|are about|deal with|study|discuss|examine|address|cover|use"
+    r"|propose|introduce|describe|present|mention|concern) [\w-]{4,}",
+    re.IGNORECASE,
+)
 _SHORT_WORDS = 5
 
 
@@ -104,6 +111,21 @@ def kind_of(question: str) -> Kind:
     return Kind.LIST if _LIST.search(question) else Kind.FACT
 
 
+_NUMBER = re.compile(
+    r"\bhow (many|much|often|large|big|small|long|fast|far|high|low|few|old|deep|wide|costly)\b"
+    r"|\bhow \w+er\b"
+    r"|\b(what|which) ([\w-]+ ){0,4}(percentage|percent|fraction"
+    r"|share|proportion|number|score|scores|accuracy|rate|rates|size|speedup|speed-up|f1|auc|bleu"
+    r"|rouge|wer|fid|psnr|iou|perplexity|ratio|probability|temperature|threshold|gain|margin|cost)\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_number(question: str) -> bool:
+    """Whether a question asks how many, how much, or for a measured value."""
+    return bool(_NUMBER.search(question))
+
+
 def depends_on_history(question: str) -> bool:
     """Whether a question can hardly be understood without the turn before it.
 
@@ -116,7 +138,10 @@ def depends_on_history(question: str) -> bool:
         bool(_CONTINUES.search(question))
         or _points_back(tokens)
         or not (
-            len(words) > _SHORT_WORDS or _names_something(words) or _DEFINITION.search(question)
+            len(words) > _SHORT_WORDS
+            or _names_something(words)
+            or _DEFINITION.search(question)
+            or _PAPERS_ABOUT.search(question)
         )
     )
 

@@ -10,7 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from rag.answering.question import asks_for_number
+from rag.answering.rules.names import missing_share
+from rag.answering.rules.numbers import numbers
 from rag.ingest.cleaning import display
+from rag.models.crossencoder import CrossEncoder
+from rag.reranking import logit, pair_of
 from rag.store.catalog import Catalog, content_words, stems
 
 if TYPE_CHECKING:
@@ -38,11 +43,14 @@ class Abstract:
 class Judged:
     """What a scorer says of one abstract, in probabilities from 0 to 1.
 
-    ``sentences``: that each one answers; ``answerable``: that the abstract answers at all.
+    ``sentences``: that each one answers; ``answerable``: that the abstract answers at all, on which
+    declining rests; ``relevance``: that it is the paper asked about, on which the choice among
+    papers rests.
     """
 
     sentences: tuple[float, ...]
     answerable: float
+    relevance: float
 
 
 class SentenceScorer(Protocol):
@@ -89,8 +97,9 @@ class SimilarityScorer:
         """One `Judged` for each abstract, in order."""
         features = self.features(question, abstracts)
         return [
-            Judged(tuple(SENTENCE(*sentence) for sentence in sentences), ANSWERABLE(*abstract))
+            Judged(tuple(SENTENCE(*sentence) for sentence in sentences), chance, chance)
             for sentences, abstract in features
+            for chance in [ANSWERABLE(*abstract)]
         ]
 
     def features(
@@ -142,6 +151,64 @@ class SimilarityScorer:
             for term in terms
             for f in [frequencies.get(term, 0)]
         }
+
+
+# Fitted by training/fit_reading.py on ../shared/reader-data's dev split, which the cross-encoder
+# was not trained on. Features: see `ReadingScorer`.
+READ_SENTENCE = Logistic((0.91, 1.01, -1.09, 1.13), -0.25)
+READ_RELEVANCE = Logistic((0.55, 0.49, 1.08, 6.48, 2.58, -1.38, 0.99), -6.44)
+READ_ANSWERABLE = Logistic((0.90, -1.21, -0.07), 0.27)
+
+
+class ReadingScorer:
+    """Scores by reading: a cross-encoder's word, weighed with likeness.
+
+    For a sentence the features are the logit of its reading and the three of `SimilarityScorer`.
+    For an abstract they are the logits of "answerable" and of its best sentence, the three, the
+    share of the question's names that it does not hold, and whether (1 or 0) a number is asked for
+    and its two best sentences hold none. Its relevance rests on all of these, whether it answers
+    only on the first logit and the last two: a look-alike is as near as the paper that answers.
+    """
+
+    def __init__(self, encoder: CrossEncoder, similarity: SimilarityScorer) -> None:
+        self._encoder = encoder
+        self._similarity = similarity
+
+    def judge(self, question: str, abstracts: Sequence[Abstract]) -> list[Judged]:
+        """One `Judged` for each abstract, in order."""
+        return [
+            Judged(
+                tuple(READ_SENTENCE(*s) for s in sentences),
+                READ_ANSWERABLE(whole[0], *whole[-2:]),
+                READ_RELEVANCE(*whole),
+            )
+            for sentences, whole in self.features(question, abstracts)
+        ]
+
+    def features(
+        self, question: str, abstracts: Sequence[Abstract]
+    ) -> list[tuple[list[tuple[float, ...]], tuple[float, ...]]]:
+        """For each abstract, the features of its sentences and its own."""
+        likeness = self._similarity.features(question, abstracts)
+        readings = self._encoder.read(
+            [pair_of(question, a.paper.title, a.sentences) for a in abstracts]
+        )
+        result: list[tuple[list[tuple[float, ...]], tuple[float, ...]]] = []
+        for abstract, reading, (like, whole) in zip(abstracts, readings, likeness, strict=True):
+            logits = [logit(chance) for chance in reading.sentences]
+            sentences = [(read, *rest) for read, rest in zip(logits, like, strict=True)]
+            best = max(logits, default=logit(0.0))
+            missing = _missing(question, abstract, logits)
+            result.append((list(sentences), (logit(reading.answerable), best, *whole, *missing)))
+        return result
+
+
+def _missing(question: str, abstract: Abstract, logits: Sequence[float]) -> tuple[float, float]:
+    """What is asked for but not there: the share of names, and whether a number is."""
+    texts = [display(text) for text in (abstract.paper.title, *abstract.sentences)]
+    best = sorted(range(len(logits)), key=lambda i: -logits[i])[:2]
+    unnumbered = asks_for_number(question) and not any(numbers(texts[1 + i]) for i in best)
+    return missing_share(question, texts), float(unnumbered)
 
 
 def _share(asked: set[str], inside: set[str], weights: Mapping[str, float]) -> float:

@@ -9,6 +9,7 @@ from rag.errors import SettingError
 from rag.models.adapter import LlamaIndexEmbedder
 from rag.models.bundled import BundledEmbedder
 from rag.models.endpoint import EndpointEmbedder
+from rag.models.remote import split_address
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,29 +116,10 @@ def open_embedder(
     if choice == "bundled":
         return BundledEmbedder()
     kind, _, rest = choice.partition(":")
-    model, url = _split_address(rest)
+    model, url = split_address(rest)
     if kind != "openai" or not model:
         raise SettingError(
             f"no embedder {choice!r}; expected 'bundled', 'openai:MODEL' or "
             "'openai:MODEL@http://HOST:PORT/v1'"
         )
     return EndpointEmbedder(model, base_url=url, api_key=api_key)
-
-
-def _split_address(rest: str) -> tuple[str, str | None]:
-    """Split ``MODEL[@BASE_URL]``; a model's own name may hold an ``@`` (``@cf/baai/bge-m3``).
-
-    Raises:
-        SettingError: an address without http:// or https://.
-    """
-    for mark in ("@http://", "@https://"):
-        model, found, address = rest.partition(mark)
-        if found:
-            return model.strip(), mark[1:] + address.strip()
-    model, found, address = rest.strip().rpartition("@")
-    if model and found and (":" in address or "/" in address or not address):
-        raise SettingError(
-            f"the address {address!r} needs http:// or https://, as in "
-            f"'openai:{model}@http://{address or 'HOST:PORT/v1'}'"
-        )
-    return rest.strip(), None

@@ -5,15 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rag.errors import EndpointError, SettingError
 from rag.models.batched import BatchEmbedder
+from rag.models.remote import OPENAI, checked_key, checked_url, quoted, server_message
 
 if TYPE_CHECKING:
     import openai
-
-OPENAI = "https://api.openai.com/v1"
 
 # Servers of small models commonly take 32 texts a request, and OpenAI 300,000 tokens: 32 of the
 # longest texts it embeds.
@@ -50,15 +48,13 @@ class EndpointEmbedder(BatchEmbedder):
         max_retries: int = 2,
     ) -> None:
         self._model = model
-        self._url = _checked_url(base_url or OPENAI)
+        self._url = checked_url(base_url or OPENAI)
         if not api_key and self._url == OPENAI:
             raise SettingError(
                 f"'openai:{model}' is embedded by {OPENAI}, which needs a key: set OPENAI_API_KEY, "
                 f"or name another endpoint with 'openai:{model}@http://HOST:PORT/v1'"
             )
-        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise SettingError("the API key holds a space, a line break or a non-ASCII character")
-        self._key = api_key
+        self._key = checked_key(api_key)
         self._timeout_s = timeout_s
         self._max_retries = max_retries
         self._lock = threading.Lock()
@@ -141,39 +137,5 @@ class EndpointEmbedder(BatchEmbedder):
             413: "the texts are too long for it",
             429: "wait, or check the quota of the key",
         }.get(status, "see the server's log" if status < 500 else "try again later")
-        said = self._without_key(_server_message(error))
+        said = quoted(server_message(error.body), self._key)
         return f"{self._source} answered with status {status}{said}; {advice}"
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
-
-
-def _checked_url(url: str) -> str:
-    """The address without a final slash.
-
-    Raises:
-        SettingError: it is not an http address, or holds a password.
-    """
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise SettingError(
-            f"{url!r} is not the address of an endpoint; expected one such as "
-            "http://localhost:8000/v1"
-        )
-    if "@" in parts.netloc or parts.query:
-        raise SettingError(
-            f"the endpoint at {parts.hostname} is given with a password or a query; put the key "
-            "into OPENAI_API_KEY instead"
-        )
-    return url.rstrip("/")
-
-
-def _server_message(error: openai.APIStatusError) -> str:
-    """What the server said, shortened, as ``: text``; empty if it did not say."""
-    body = error.body
-    message = body.get("message") if isinstance(body, dict) else None
-    return f": {' '.join(message.split())[:200]}" if isinstance(message, str) and message else ""

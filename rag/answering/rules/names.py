@@ -40,6 +40,13 @@ def veto(claim: str, evidence: Sequence[str]) -> str | None:
     return None
 
 
+def missing_share(question: str, texts: Sequence[str]) -> float:
+    """The share of a question's names that no text holds, from 0 to 1; 0 where it has none."""
+    asked = list(dict.fromkeys(names(question)))
+    text = _Text.of([question], texts)
+    return sum(not text.holds(name) for name in asked) / len(asked) if asked else 0.0
+
+
 def veto_swapped(claim: str, sentences: Sequence[str]) -> str | None:
     """As `veto`, for cited sentences alone: only where one takes the place of another.
 

@@ -1,0 +1,113 @@
+"""Finding the papers that a question is answered from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from rag.answering.grounding import Checker
+from rag.answering.question import checked
+from rag.answering.scoring import ReadingScorer, SentenceScorer, SimilarityScorer
+from rag.answering.support import SupportChecker
+from rag.reranking import DEPTH, Found, rerank
+from rag.retrieval import Fusion, retrieve
+from rag.schema import Filters, Hit
+from rag.store.catalog import StoredPaper
+
+if TYPE_CHECKING:
+    from rag.models.crossencoder import CrossEncoder
+    from rag.models.embedder import Embedder
+    from rag.models.llm import LanguageModel
+    from rag.store.collection import Collection
+    from rag.store.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What questions are answered with; without ``history`` answers are not kept."""
+
+    collection: Collection
+    embedder: Embedder
+    crossencoder: CrossEncoder | None
+    llm: LanguageModel | None = None
+    history: History | None = None
+
+    @property
+    def scorer(self) -> SentenceScorer:
+        """The sentence scorer that these tools allow."""
+        similarity = SimilarityScorer(self.embedder, self.collection.catalog)
+        return ReadingScorer(self.crossencoder, similarity) if self.crossencoder else similarity
+
+    @property
+    def checkers(self) -> tuple[Checker, ...]:
+        """What claims are checked with beyond the rules."""
+        return (SupportChecker(self.crossencoder),) if self.crossencoder else ()
+
+
+def search(
+    tools: Tools,
+    query: str,
+    *,
+    papers: int,
+    per_paper: int = 2,
+    filters: Filters | None = None,
+    fusion: Fusion | None = None,
+    reread: bool = True,
+) -> Found:
+    """The best ``papers`` papers and their passages, read by the cross-encoder where there is one.
+
+    Raises:
+        QuestionError: the query is empty, holds no word, or is too long.
+    """
+    depth = max(papers, DEPTH) if reread else papers
+    hits = retrieve(
+        tools.collection,
+        tools.embedder,
+        checked(query),
+        limit=depth * per_paper,
+        per_paper=per_paper,
+        filters=filters,
+        fusion=fusion,
+    )
+    found = Found(hits, _held(tools, hits))
+    if reread and tools.crossencoder is not None:
+        found = rerank(query, found, tools.crossencoder)
+    return best(found, papers)
+
+
+def _held(tools: Tools, hits: Sequence[Hit]) -> tuple[StoredPaper, ...]:
+    catalog = tools.collection.catalog
+    found = (catalog.find(id_) for id_ in dict.fromkeys(hit.paper.id for hit in hits))
+    return tuple(held for held in found if held is not None)
+
+
+def best(found: Found, papers: int) -> Found:
+    """The best papers of what was found, with their passages."""
+    held = found.held[:papers]
+    kept = {item.paper.id for item in held}
+    return Found(tuple(hit for hit in found.hits if hit.paper.id in kept), held)
+
+
+def merged(parts: Sequence[Found], papers: int) -> Found:
+    """What several questions found, as one: the best of each, then the second of each, and so on.
+
+    A passage that several found keeps the scores of the first.
+    """
+    if len(parts) == 1:
+        return best(parts[0], papers)
+    held = {
+        item.paper.id: item
+        for row in zip_longest(*(part.held for part in parts))
+        for item in row
+        if item is not None
+    }
+    hits: dict[int, Hit] = {}
+    for part in parts:
+        for hit in part.hits:
+            hits.setdefault(hit.passage.id, hit)
+    places = {id_: place for place, id_ in enumerate(held)}
+    ordered = sorted(hits.values(), key=lambda hit: (places[hit.paper.id], hit.rank))
+    ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
+    return best(Found(ranked, tuple(held.values())), papers)
