@@ -94,6 +94,16 @@ def test_a_question_that_no_abstract_answers_is_declined_with_the_right_reason()
     assert far.declined is DeclineReason.NOT_IN_COLLECTION
 
 
+def test_a_held_paper_that_is_named_is_near_however_little_it_is_like_the_question() -> None:
+    changed = replace(request(nearness=0.1), standalone="How old is ZorbNet?")
+    paper = replace(HELD[0].paper, title="ZorbNet speaks")
+    held = (replace(HELD[0], paper=paper), *HELD[1:])
+    judged = Scripted(*[Judged((0.1,) * len(h.spans), 0.1, 0.1) for h in HELD])
+    declined = reply(replace(changed, held=held), judged, OPTIONS).declined
+    assert declined is DeclineReason.ABSTRACT_DOES_NOT_SAY
+    assert reply(changed, judged, OPTIONS).declined is DeclineReason.NOT_IN_COLLECTION
+
+
 def test_an_empty_collection_declines() -> None:
     empty = Request("What?", "What?", Kind.FACT, (), ())
     assert reply(empty, Scripted(), OPTIONS).declined is DeclineReason.NOT_IN_COLLECTION

@@ -23,7 +23,7 @@ _CLAIMS, _QUESTIONS = 5, 40
 
 
 class StandInModel:
-    """A `rag.models.llm.LanguageModel` that repeats sentences of its prompt, a word short.
+    """A `rag.models.llm.LanguageModel` that repeats sentences of its prompt, not word for word.
 
     Never used to answer people. ``asked_at`` and ``ended_at`` are when the last request came and
     its answer ended, by `time.perf_counter`; ``first_at`` when its first piece was given.
@@ -58,7 +58,7 @@ class _StandInReply(Reply):
             model.asked_at = time.perf_counter()
             model.prompt_tokens = sum(count_tokens(m.content) for m in self._messages)
             found = islice(_SENTENCE.finditer(self._messages[1].content), _CLAIMS)
-            said = [f"{m[2].rsplit(' ', 2)[0]} so. [{m[1]}] " for m in found]
+            said = [f"{m[2].rstrip('.')}, as reported. [{m[1]}] " for m in found]
             model.first_at = time.perf_counter()
             yield from re.findall(r"\S+\s*", "".join(said))
             model.ended_at = time.perf_counter()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag.answering.question import Kind, Turn
+from rag.answering.rules.names import missing_share, names
 from rag.answering.scoring import Abstract, Judged, SentenceScorer
 from rag.ingest.cleaning import display
 from rag.schema import (
@@ -21,6 +22,7 @@ from rag.store.catalog import StoredPaper
 
 MODE = "extractive"
 NOTE = "Extractive: every sentence is quoted from an abstract; no language model took part."
+_NAMED_AMONG = 5
 _VERBATIM = Verdict(Status.SUPPORTED, "T0 exact", "it is this sentence of the abstract, verbatim")
 
 
@@ -33,7 +35,7 @@ class Options:
     with a probability of at least ``sentence``; a further paper is quoted if it scores at least
     ``paper_share`` of the best one. Below ``answerable`` (a probability) the question is declined;
     the nearest passage's cosine then tells the reason: below ``near`` the collection holds nothing
-    about it.
+    about it, unless one of the best papers holds every name that the question names.
     """
 
     papers: int
@@ -116,6 +118,14 @@ def confidence_of(judged: Sequence[Judged]) -> float | None:
     return max((item.answerable for item in judged), default=None)
 
 
+def _names_a_held_paper(request: Request) -> bool:
+    """Whether one of the best papers holds every name of the question ("GeneGPT")."""
+    return any(names(request.standalone)) and any(
+        missing_share(request.standalone, [held.paper.title, *held.texts]) == 0
+        for held in request.held[:_NAMED_AMONG]
+    )
+
+
 def _nearness(hits: Sequence[Hit]) -> dict[str, float]:
     """The cosine of each paper's nearest retrieved passage."""
     nearest: dict[str, float] = {}
@@ -186,12 +196,13 @@ def declined(request: Request, near: float, reason: DeclineReason | None = None)
     """A refusal, with the nearest papers.
 
     Without a ``reason``, the nearest passage's cosine tells it: below ``near`` the collection
-    holds nothing about the question.
+    holds nothing about the question, unless one of the best papers holds all that it names.
     """
     suggestions = tuple(held.paper for held in request.held[:3])
     if reason is None:
         nearest = max(_nearness(request.hits).values(), default=0.0)
-        held = bool(suggestions) and nearest >= near
+        about = nearest >= near or _names_a_held_paper(request)
+        held = bool(suggestions) and about
         reason = DeclineReason.ABSTRACT_DOES_NOT_SAY if held else DeclineReason.NOT_IN_COLLECTION
     return Reply(declined=reason, message=_MESSAGES[reason], suggestions=suggestions)
 

@@ -9,8 +9,9 @@ from rag.models.crossencoder import CrossEncoder, Pair
 from rag.schema import Status, Verdict
 
 SUPPORTED_FROM = 0.27
-"""The probability from which a claim counts as supported: best balanced accuracy on the dev split of
-the reader data, where two claims in five are supported."""
+"""The probability from which a claim counts as supported.
+
+It has the best balanced accuracy on the reader data's dev split, where two claims in five are."""
 
 
 class SupportChecker:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
@@ -32,10 +32,12 @@ WAIT_MS = 30_000
 def chromium() -> str:
     """The browser; where there is none the test is skipped, in CI it fails."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        what = "Chromium is not installed: apt-get install chromium"
-        pytest.fail(what) if os.environ.get("CI") else pytest.skip(what)
-    return found
+    if found is not None:
+        return found
+    missing = "Chromium is not installed: apt-get install chromium"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 def free_port() -> int:
@@ -78,9 +80,10 @@ def wait_until_ready(address: str, process: subprocess.Popen[str]) -> None:
     pytest.fail(f"{address} was not ready within {READY_S} s")
 
 
-def serving(directory: Path, port: int | None = None) -> contextmanager[str]:  # type: ignore[type-arg]
+def serving(directory: Path, port: int | None = None) -> AbstractContextManager[str]:
+    """A server over a collection, with scripted answers to some questions."""
     number = port or free_port()
-    return served("-m", "tests.browser.serve", str(directory), str(number), port=number)  # type: ignore[return-value]
+    return served("-m", "tests.browser.serve", str(directory), str(number), port=number)
 
 
 @pytest.fixture(scope="session")
