@@ -65,4 +65,3 @@ def logit(probability: float) -> float:
     if probability <= 0 or probability >= 1:
         return math.copysign(_CUT, probability - 0.5)
     return max(-_CUT, min(_CUT, math.log(probability / (1 - probability))))
-

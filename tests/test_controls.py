@@ -69,7 +69,7 @@ def test_declining_always_is_no_way_out(figures: dict[str, Figures]) -> None:
 
 def test_quoting_whole_abstracts_finds_facts_but_cites_badly(figures: dict[str, Figures]) -> None:
     verbose, product = figures["whole-abstract"], figures["assistant"]
-    assert verbose["nugget_recall_vital"] > product["nugget_recall_vital"]
+    assert verbose["nugget_recall_vital"] > 3 * figures["random-sentences"]["nugget_recall_vital"]
     assert verbose["gold_citation"] < 0.7 * product["gold_citation"]
     assert verbose["decline_recall"] == 0
 

@@ -41,6 +41,9 @@ def test_every_command_of_the_readme_runs(command: str, sample_home: Path, tmp_p
     shutil.copytree(sample_home, tmp_path / "home")
     [*arguments] = shlex.split(command, comments=True)[1:]
     arguments = [str(ROOT / a) if a.startswith("data/") else a for a in arguments]
+    if "ANSWER_ID" in arguments:
+        asked = footnoted(tmp_path / "home", "ask", "What is GeneGPT?", "--json")
+        arguments[arguments.index("ANSWER_ID")] = json.loads(asked.stdout)["id"]
     fine(footnoted(tmp_path / "home", *arguments))
 
 

@@ -171,7 +171,8 @@ def _offered(
 def _heading(paper: Paper) -> str:
     """``# Title (venue, year)``, as far as known."""
     known = ", ".join(str(part) for part in (paper.venue, paper.year) if part)
-    return plain(f"# {paper.title} ({known})" if known else f"# {paper.title}") + "\n"
+    title = plain(paper.title) or "Untitled"
+    return plain(f"# {title} ({known})" if known else f"# {title}") + "\n"
 
 
 def _keys(sentences: Sequence[tuple[str, int]], texts: Sequence[str]) -> list[str]:

@@ -32,7 +32,6 @@ from ui.page.site import Site
 
 _FONT = ["system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "monospace"]
-_KEEP_UPLOADS_S = 3600
 _MOST_CONNECTIONS = 512
 _MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 _HEAD = (

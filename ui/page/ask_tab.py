@@ -79,7 +79,7 @@ class AskTab:
             _or_skip(what.place),
             "" if what.busy else gr.skip(),
             False if what.busy is False else gr.skip(),
-            gr.skip() if what.busy is None else gr.update(visible=not what.busy),
+            gr.skip() if what.busy is None else gr.update(visible=not what.busy, value="Ask"),
             gr.skip() if what.busy is None else gr.update(visible=what.busy),
         )
 
@@ -139,7 +139,7 @@ class AskTab:
             case "edit":
                 last = self.chat.last_question(place or "", asker_of(request))
                 values = list(self.show(Shown()))
-                values[3:5] = [last, True]
+                values[3:6] = [last, True, gr.update(value="Ask instead")]
                 yield tuple(values)
             case _:
                 yield self.show(Shown())

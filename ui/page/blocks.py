@@ -20,10 +20,17 @@ from ui.page.parts import Settings, asker_of, html
 from ui.page.site import Site
 from ui.page.talks_tab import TalksTab
 
+KEEP_UPLOADS_S = 3600  # files that were uploaded and never added
+
 
 def build(site: Site, chat: Chat, library: Library) -> gr.Blocks:
     """The page of a site."""
-    blocks = gr.Blocks(title="Footnoted", analytics_enabled=False, fill_width=True)
+    blocks = gr.Blocks(
+        title="Footnoted",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(KEEP_UPLOADS_S, KEEP_UPLOADS_S),
+    )
     with blocks:
         html("head", "<h1>Footnoted</h1>", does=False)
         with gr.Tabs(elem_id="tabs") as tabs:

@@ -165,9 +165,9 @@
 
   document.addEventListener('click', event => {
     const link = event.target.closest('a.cite, a.suggestion');
+    hide();
     if (link) {
       event.preventDefault();
-      hide();
       open(link);
       return;
     }
@@ -205,6 +205,7 @@
   let shown = '';
 
   function follow() {
+    if (hinted && !hinted.isConnected) hide();
     const current = one('#current');
     const article = current && one('article', current);
     const state = article ? `${article.dataset.turn} ${article.className} ${article.dataset.answer}` : '';
