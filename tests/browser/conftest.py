@@ -86,7 +86,7 @@ def serving(directory: Path, port: int | None = None) -> AbstractContextManager[
     return served("-m", "tests.browser.serve", str(directory), str(number), port=number)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = chromium()
     with sync_playwright() as playwright:
@@ -97,7 +97,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server over the sample collection."""
     chromium()
@@ -107,7 +107,7 @@ def address(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hostile_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server over a collection of which every field of every paper is hostile."""
     chromium()
