@@ -96,7 +96,8 @@ class AskTab:
             [self._question.submit, self._ask.click],
             self._on_question,
             [self._question, self._again, *inputs],
-            trigger_mode="once",
+            # One sent in the instant that an answer ends is asked next, not lost.
+            trigger_mode="always_last",
             **asking,
         )
         for part in (self.past, self.current):
