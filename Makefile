@@ -24,7 +24,7 @@ $(VENV)/.venv:
 	@$(PYTHON) -m venv $(VENV) && touch $@
 
 $(VENV)/.run: $(VENV)/.venv requirements.lock pyproject.toml
-	@echo "Installing into $(VENV) (about 660 MB, one to three minutes) …"
+	@echo "Installing into $(VENV) (about 840 MB, one to three minutes) …"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@

@@ -96,8 +96,7 @@ class AskTab:
             [self._question.submit, self._ask.click],
             self._on_question,
             [self._question, self._again, *inputs],
-            # One sent in the instant that an answer ends is asked next, not lost.
-            trigger_mode="always_last",
+            trigger_mode="once",
             **asking,
         )
         for part in (self.past, self.current):
