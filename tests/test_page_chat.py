@@ -17,7 +17,7 @@ from ui.page.chat import Asker, Chat, Shown
 from ui.page.choices import Choices
 from ui.page.examples import Examples
 from ui.page.library import Library, Wanted
-from ui.page.live import Live, TookTooLongError
+from ui.page.live import EVERY_S, Live, TookTooLongError
 from ui.page.serving import Serving
 from ui.page.site import Site
 
@@ -234,6 +234,24 @@ def test_pieces_come_in_batches() -> None:
         sizes.extend(map(len, Live(events, 60).batches()))
     assert sum(sizes) == 200
     assert len(sizes) < 50
+
+
+def test_what_was_told_before_the_work_ended_is_not_lost_on_a_slow_reader() -> None:
+    ended = threading.Event()
+
+    def events() -> Generator[Event, None, None]:
+        yield Pending("first")
+        time.sleep(2 * EVERY_S)
+        for _ in range(3):
+            yield Pending("later")
+        ended.set()
+
+    told = 0
+    for batch in Live(events, 60).batches():
+        told += len(batch)
+        ended.wait(5)
+        time.sleep(0.05)  # the thread has run to its end
+    assert told == 4
 
 
 def test_papers_are_added_listed_and_removed(tmp_path: Path) -> None:

@@ -73,31 +73,26 @@ class Live:
         self._thread.start()
         end = time.monotonic() + self._limit_s
         try:
-            while not self._over.is_set():
-                batch = self._batch(end)
-                if batch:
-                    yield batch
-                    if isinstance(batch[-1], Finished):
-                        return
+            while batch := self._batch(end):
+                yield batch
+                if isinstance(batch[-1], Finished):
+                    return
         finally:
             self._end()
 
     def _batch(self, end: float) -> list[Event]:
-        """Everything that came since the last batch; waits for the first."""
+        """Everything that came since the last batch; waits for the first. Empty at the end."""
         try:
             item = self._queue.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
             raise TookTooLongError(
                 f"no answer within {self._limit_s:g} s; try again, or ask something smaller"
             ) from None
+        if isinstance(item, BaseException):
+            raise item
         batch: list[Event] = []
         send_at = time.monotonic() + EVERY_S
-        while item is not None:
-            if isinstance(item, BaseException):
-                if not batch:
-                    raise item
-                self._queue.put(item)  # after what came before it
-                break
+        while item is not None and not isinstance(item, BaseException):
             batch.append(item)
             if isinstance(item, Finished):
                 break
@@ -105,6 +100,8 @@ class Live:
                 item = self._queue.get(timeout=max(0.0, send_at - time.monotonic()))
             except queue.Empty:
                 break
+        else:
+            self._queue.put(item)  # the end or an error is told after what came before it
         return [] if self._stopped.is_set() else batch
 
     def _run(self) -> None:
@@ -115,7 +112,6 @@ class Live:
                     break
                 self._queue.put(event)
             self._stream.close()
-            self._over.set()
             self._queue.put(None)
         except BaseException as error:  # raised where the events are taken
             self._queue.put(error)
