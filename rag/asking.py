@@ -25,12 +25,15 @@ from rag.version import VERSION
 if TYPE_CHECKING:
     from rag.store.collection import Collection
 
+_REMEMBERED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question and its circumstances; see `rag.assistant.Assistant.ask`.
 
-    ``alone`` is the question as it is searched for, where that is known beforehand.
+    ``alone`` is the question as it is searched for, and ``also`` the ids of papers that are
+    considered with what the search finds, where these are known beforehand.
     """
 
     question: str
@@ -44,6 +47,7 @@ class Asked:
     quoting: bool = False
     conversation: str | None = None
     alone: str | None = None
+    also: Sequence[str] | None = None
 
 
 class Answering(Iterator[Event]):
@@ -59,6 +63,8 @@ class Answering(Iterator[Event]):
     def __init__(self, tools: Tools, asked: Asked) -> None:
         llm = None if asked.quoting else tools.llm
         self._calls = None if llm is None else Calls(llm)
+        if self._calls is not None:
+            self._calls.prepare()
         self._events = _Pipeline(tools, asked, self._calls).run()
 
     def __next__(self) -> Event:
@@ -80,6 +86,7 @@ class _Pipeline:
 
     def __init__(self, tools: Tools, asked: Asked, calls: Calls | None) -> None:
         self._tools, self._asked, self._calls = tools, asked, calls
+        self._also = _spoken_of(asked) if asked.also is None else asked.also
         self._notes: list[str] = []
         self._timings: dict[str, float] = {}
 
@@ -132,7 +139,14 @@ class _Pipeline:
             asked, tools = self._asked, self._tools
             return merged(
                 [
-                    search(tools, part, papers=papers, filters=asked.filters, fusion=asked.fusion)
+                    search(
+                        tools,
+                        part,
+                        papers=papers,
+                        filters=asked.filters,
+                        fusion=asked.fusion,
+                        also=self._also,
+                    )
                     for part in parts
                 ],
                 papers,
@@ -206,6 +220,8 @@ class _Pipeline:
         }
         if self._calls is not None:
             settings |= {"llm": self._calls.llm.name, "strict": asked.strict}
+        if self._also:
+            settings["also"] = list(self._also)
         if written.context is not None:
             settings["context"] = dict(written.context)
         return settings
@@ -227,6 +243,13 @@ class _Pipeline:
             yield
         finally:
             self._timings[name] = time.perf_counter() - started
+
+
+def _spoken_of(asked: Asked) -> Sequence[str]:
+    """The papers that got their numbers last in the conversation: a follow-up may be about them."""
+    if not asked.history:
+        return ()
+    return sorted(asked.numbers, key=lambda id_: asked.numbers[id_])[-_REMEMBERED:]
 
 
 def _fewer(

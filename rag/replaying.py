@@ -42,6 +42,7 @@ def replay(tools: Tools, before: Answer) -> Replay:
         split=options.get("split"),
         quoting=settings.get("llm") is None,
         alone=before.standalone_question,
+        also=settings.get("also") or (),
     )
     for event in Answering(replace(tools, history=None), asked):
         if isinstance(event, Finished):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from rag.ingest.cleaning import display
@@ -33,12 +33,21 @@ def pair_of(query: str, title: str, sentences: Sequence[str]) -> Pair:
     return Pair(query, display(title), tuple(display(text) for text in sentences))
 
 
-def rerank(query: str, found: Found, encoder: CrossEncoder, *, weight: float = WEIGHT) -> Found:
+def rerank(
+    query: str,
+    found: Found,
+    encoder: CrossEncoder,
+    *,
+    weight: float = WEIGHT,
+    also: Collection[str] = (),
+) -> Found:
     """The same hits in the order of fused score plus reading; what is beyond `DEPTH` stays last.
+
+    The papers with the ids ``also`` are read wherever they stand.
 
     Hits gain ``scores["answerable"]``: the probability, from 0 to 1, that their paper answers.
     """
-    read = found.held[:DEPTH]
+    read = [h for place, h in enumerate(found.held) if place < DEPTH or h.paper.id in also]
     readings = encoder.read([pair_of(query, held.paper.title, held.texts) for held in read])
     chance = {
         held.paper.id: reading.answerable for held, reading in zip(read, readings, strict=True)

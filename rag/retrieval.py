@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.models.embedder import Embedder
-    from rag.store.collection import Collection
+    from rag.store.collection import Collection as Papers
 
 CANDIDATES = 100
 
@@ -38,7 +38,7 @@ class Fusion:
 
 
 def retrieve(
-    collection: Collection,
+    collection: Papers,
     embedder: Embedder,
     query: str,
     *,
@@ -46,11 +46,13 @@ def retrieve(
     per_paper: int = 2,
     filters: Filters | None = None,
     fusion: Fusion | None = None,
+    also: Collection[int] = (),
 ) -> tuple[Hit, ...]:
     """The ``limit`` best passages, at most ``per_paper`` of one paper, best first.
 
     ``scores`` of a hit: ``dense`` (cosine, -1 to 1), ``lexical`` (BM25 of its paper, 0 or more).
-    A paper that waits for its vectors takes part by its words alone.
+    A paper that waits for its vectors takes part by its words alone. The papers ``also`` are among
+    the hits in their place, beyond the limit too, if the filters let them through.
     """
     allowed = collection.catalog.matching(filters) if filters else None
     vector = embedder.embed_query(query)
@@ -58,15 +60,16 @@ def retrieve(
     matching = lexical.keys() if allowed is None else lexical.keys() & set(allowed)
     numbers = set(heapq.nlargest(CANDIDATES, matching, key=lambda n: (lexical[n], -n)))
     numbers |= set(collection.nearest(vector, CANDIDATES, allowed))
+    numbers |= set(also) if allowed is None else set(also) & set(allowed)
     ids, vectors = collection.catalog.vectors_of(numbers)
     dense = dict(zip(ids, (vectors @ vector).tolist(), strict=True)) if ids else {}
     passages = collection.catalog.passages_of(numbers)
     passages += _whole(collection, numbers - {number for number, _ in passages})
     scored = _fused(passages, dense, lexical, fusion or Fusion())
-    return _hits(collection, scored, limit, per_paper)
+    return _hits(collection, scored, limit, per_paper, also)
 
 
-def _whole(collection: Collection, waiting: set[int]) -> list[tuple[int, Passage]]:
+def _whole(collection: Papers, waiting: set[int]) -> list[tuple[int, Passage]]:
     """The whole abstracts of papers that have no passages yet."""
     return [
         (number, Passage(0, held.paper.id, 0, len(held.spans), 0, len(held.paper.abstract)))
@@ -119,16 +122,19 @@ def _standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _hits(
-    collection: Collection, scored: Sequence[_Scored], limit: int, per_paper: int
+    collection: Papers,
+    scored: Sequence[_Scored],
+    limit: int,
+    per_paper: int,
+    also: Collection[int],
 ) -> tuple[Hit, ...]:
     taken: Counter[int] = Counter()
     chosen = []
     for item in scored:
-        if taken[item.number] < per_paper:
+        wanted = len(chosen) < limit or item.number in also
+        if wanted and taken[item.number] < per_paper:
             taken[item.number] += 1
             chosen.append(item)
-        if len(chosen) == limit:
-            break
     papers = collection.catalog.papers(taken)
     return tuple(
         Hit(item.passage, papers[item.number].paper, rank, item.score, item.parts)

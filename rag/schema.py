@@ -294,6 +294,9 @@ class Answer:
         numbered = {citation.number: citation.paper for citation in self.citations}
         lines += [""] if numbered else []
         lines += [f"[{number}] {paper.title}" for number, paper in sorted(numbered.items())]
+        doubted = [claim for claim in self.claims if claim.verdict.status is Status.UNSUPPORTED]
+        lines += [""] if doubted else []
+        lines += [f"Not supported: “{claim.text}” ({claim.verdict.reason})" for claim in doubted]
         if self.suggestions:
             lines += ["", "Nearest papers:"]
             lines += [f"- {paper.title}" for paper in self.suggestions]

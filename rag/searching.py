@@ -55,13 +55,17 @@ def search(
     filters: Filters | None = None,
     fusion: Fusion | None = None,
     reread: bool = True,
+    also: Sequence[str] = (),
 ) -> Found:
     """The best ``papers`` papers and their passages, read by the cross-encoder where there is one.
+
+    The papers with the ids ``also`` are considered too, however far from the query they are.
 
     Raises:
         QuestionError: the query is empty, holds no word, or is too long.
     """
     depth = max(papers, DEPTH) if reread else papers
+    known = _known(tools, also)
     hits = retrieve(
         tools.collection,
         tools.embedder,
@@ -70,16 +74,21 @@ def search(
         per_paper=per_paper,
         filters=filters,
         fusion=fusion,
+        also={held.number for held in known},
     )
     found = Found(hits, _held(tools, hits))
     if reread and tools.crossencoder is not None:
-        found = rerank(query, found, tools.crossencoder)
+        found = rerank(query, found, tools.crossencoder, also=[held.paper.id for held in known])
     return best(found, papers)
 
 
 def _held(tools: Tools, hits: Sequence[Hit]) -> tuple[StoredPaper, ...]:
-    catalog = tools.collection.catalog
-    found = (catalog.find(id_) for id_ in dict.fromkeys(hit.paper.id for hit in hits))
+    return _known(tools, [hit.paper.id for hit in hits])
+
+
+def _known(tools: Tools, ids: Sequence[str]) -> tuple[StoredPaper, ...]:
+    """The papers with these ids, each once; without those that are held no more."""
+    found = (tools.collection.catalog.find(id_) for id_ in dict.fromkeys(ids))
     return tuple(held for held in found if held is not None)
 
 

@@ -61,6 +61,9 @@ class Scripted:
         text = self.text if len(messages) == 2 else "I cannot."
         return SettledReply(re.findall(r"\s*\S+|\s+", text), usage=Usage(1, 1, 1))
 
+    def prepare(self) -> None:
+        """Nothing is loaded."""
+
     def close(self) -> None:
         """Nothing is open."""
 

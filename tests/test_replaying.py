@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from rag.assistant import Assistant
+from rag.ingest.identity import paper_id
 from rag.records import answer_from_json
 from rag.replaying import changes
 from rag.schema import Record
-from tests.makers import put
+from tests.makers import MINDS, put
 from tests.openai_server import openai_server
 from tests.writing import QUESTION, assistant_at, writes
 
+MINDS_ID = paper_id(MINDS.title, MINDS.abstract)
 TEXT = "Networks first memorise and then generalise suddenly. [[memorise]]"
 NEWER = Record("More on grokking", "What grokking is we now know. It is grokking.", source="c.txt")
 
@@ -53,8 +55,11 @@ def test_a_replay_of_an_unchanged_collection_is_the_same(tmp_path: Path) -> None
         openai_server(writes(TEXT, condense="When does grokking happen?")) as server,
         assistant_at(tmp_path, server, history=True) as assistant,
     ):
-        history = [("What is theory of mind?", "It is.")]
-        answer = assistant.ask("When does it happen?", history=history, papers=2, strict=True)
+        history, numbers = [("What is theory of mind?", "It is.")], {MINDS_ID: 4}
+        answer = assistant.ask(
+            "When does it happen?", history=history, numbers=numbers, papers=2, strict=True
+        )
+        assert answer.settings["also"] == [MINDS_ID]
         again = assistant.replay(answer_from_json(kept(assistant, answer.id)))
     assert again.changes == ()
     assert again.now.id is None

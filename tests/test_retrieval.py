@@ -59,6 +59,16 @@ def test_filters_leave_only_what_they_let_through(collection: Collection) -> Non
     assert titles(collection, "grokking", filters=Filters(author="nobody")) == []
 
 
+def test_named_papers_are_among_the_hits_beyond_the_limit(collection: Collection) -> None:
+    known = [held.number for held in collection.catalog.all_papers()]
+    query, options = "grokking", {"limit": 1, "per_paper": 1}
+    assert len(retrieve(collection, StandInEmbedder(), query, **options)) == 1  # type: ignore[arg-type]
+    hits = retrieve(collection, StandInEmbedder(), query, also=known, **options)  # type: ignore[arg-type]
+    assert {hit.paper.title for hit in hits} == {paper.title for paper in PAPERS}
+    kept = Filters(author="nobody")
+    assert retrieve(collection, StandInEmbedder(), query, also=known, filters=kept, limit=9) == ()
+
+
 def test_an_empty_collection_gives_nothing(tmp_path: Path) -> None:
     assert titles(Collection(tmp_path / "none", create=True), "anything") == []
 

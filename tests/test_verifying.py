@@ -117,6 +117,9 @@ class Says:
         self.asked += messages
         return SettledReply([self.text], usage=Usage(1, 1, 1))
 
+    def prepare(self) -> None:
+        """Nothing is loaded."""
+
     def close(self) -> None:
         """Nothing is open."""
 

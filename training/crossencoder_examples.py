@@ -50,7 +50,7 @@ class Shares:
     neighbour: float = 0.7
     taken_out: float = 0.35
     miscited: float = 0.25
-    whole_abstract: float = 0.25
+    whole_abstract: float = 0.4
     titled: float = 0.6
 
 
@@ -149,12 +149,13 @@ def _unanswered(query: str, title: str, sentences: Sequence[str]) -> Example:
 
 
 def _claims(item: Item, shares: Shares, rng: random.Random) -> Iterator[Example]:
+    """The abstract's claims, over the sentences named for them or, where none is, all of it."""
     sentences: list[str] = item["sentences"]
     for claim in item["claims"]:
         cited = sorted(set(claim["sents"]))
         supported = float(claim["label"] == "supported")
         title = item["title"] if rng.random() < shares.titled else ""
-        if rng.random() < shares.whole_abstract:
+        if not cited or rng.random() < shares.whole_abstract:
             marks = tuple(float(i in cited) for i in range(len(sentences)))
             yield Example(claim["c"], title, tuple(sentences), marks, None, supported)
         else:
@@ -189,26 +190,41 @@ def neighbours_of(abstracts: Sequence[Item], vectors: NDArray[np.float32]) -> di
     }
 
 
-def scifact_claims(data: Path, held_out: set[str]) -> list[Example]:
-    """The train rows of the grounding pairs, with their rationale sentences where known."""
-    examples = []
+def scifact_rows(data: Path, split: str) -> list[Item]:
+    """The rows of one split of the grounding pairs: a claim and an abstract."""
     with gzip.open(data / "bench/grounding/scifact.jsonl.gz", "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            number = int(row["id"].split("-")[2]) if row["split"] == "train" else 0
-            if row["split"] != "train" or row["doc_id"] in held_out or not tunes(number):
-                continue
-            sentences = split(row["evidence"])
-            why = [re.sub(r"\W", "", s) for s in row["rationale"]]
-            marks = tuple(float(re.sub(r"\W", "", s) in why) for s in sentences)
-            known = marks if any(marks) else None
-            answerable = None if row["label_orig"] == "NEI" else 1.0
-            supported = float(row["label"] == "supported")
-            examples.append(
-                Example(row["claim"], "", tuple(sentences), known, answerable, supported)
-            )
-            if known:  # the same claim over its evidence alone
-                shown = tuple(s for s, mark in zip(sentences, marks, strict=True) if mark)
-                examples.append(Example(row["claim"], sentences[0], shown, None, None, supported))
+        return [row for row in map(json.loads, lines) if row["split"] == split]
+
+
+def claim_number(row: Item) -> int:
+    """The number of a row's claim among SciFact's training claims."""
+    return int(row["id"].split("-")[2])
+
+
+def whole(row: Item) -> Example:
+    """A row with its title and abstract, and the rationale's sentences where they are known."""
+    title, *sentences = split(row["evidence"])
+    why = [re.sub(r"\W", "", s) for s in row["rationale"]]
+    marks = tuple(float(re.sub(r"\W", "", s) in why) for s in sentences)
+    answerable = None if row["label_orig"] == "NEI" else 1.0
+    supported = float(row["label"] == "supported")
+    known = marks if any(marks) else None
+    return Example(row["claim"], title, tuple(sentences), known, answerable, supported)
+
+
+def scifact_claims(data: Path, held_out: set[str]) -> list[Example]:
+    """The training rows of the tuning half, over the whole abstract and over the rationale."""
+    examples = []
+    for row in scifact_rows(data, "train"):
+        if row["doc_id"] in held_out or not tunes(claim_number(row)):
+            continue
+        example = whole(row)
+        examples.append(example)
+        if example.answering is not None:
+            marked = zip(example.sentences, example.answering, strict=True)
+            shown = tuple(sentence for sentence, mark in marked if mark)
+            bare = Example(example.query, example.title, shown, None, None, example.support)
+            examples.append(bare)
     return examples
 
 

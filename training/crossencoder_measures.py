@@ -37,6 +37,8 @@ def measure_dev(folder: Path, reader: Reader) -> dict[str, float]:
     first, second = best_right(answered, [reading.sentences for reading in readings[:n]])
     claims, labels = claim_examples(folder, "dev")
     support = np.array([reading.support for reading in read(reader, claims)])
+    pairs, held = scifact_examples(folder)
+    scifact = np.array([reading.support for reading in read(reader, pairs)])
     false, true, _ = roc_curve(labels, support)
     return {
         "top1": first,
@@ -46,6 +48,7 @@ def measure_dev(folder: Path, reader: Reader) -> dict[str, float]:
         "answerable": auc(chances[:n], chances[n:]),
         "support": round(float(roc_auc_score(labels, support)), 4),
         "support_bacc": round(float(((true + 1 - false) / 2).max()), 4),
+        "scifact": round(float(roc_auc_score(held, scifact)), 4),
     }
 
 
@@ -108,3 +111,12 @@ def claim_examples(folder: Path, split: str) -> tuple[list[data.Example], list[b
             examples.append(data.Example(claim["c"], item["title"], shown))
             labels.append(claim["label"] == "supported")
     return examples, labels
+
+
+@cache
+def scifact_examples(folder: Path) -> tuple[list[data.Example], list[bool]]:
+    """SciFact's training claims that are not trained on (odd blocks), over whole abstracts."""
+    rows = data.scifact_rows(folder, "train")
+    kept = [row for row in rows if not data.tunes(data.claim_number(row))]
+    examples = [data.whole(row) for row in kept]
+    return examples, [row["label"] == "supported" for row in kept]

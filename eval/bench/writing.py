@@ -43,6 +43,9 @@ class StandInModel:
         """Five claims, or nothing to mend."""
         return _StandInReply(self, messages)
 
+    def prepare(self) -> None:
+        """Nothing is loaded."""
+
     def close(self) -> None:
         """Nothing is open."""
 

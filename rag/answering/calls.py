@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rag.answering.prompts import Prompt
 from rag.models.llm import CANCELLED, LanguageModel, Message, Reply
@@ -33,6 +33,14 @@ class Calls:
         self._lock = threading.Lock()
         self._reply: Reply | None = None
         self._ended = False
+
+    def prepare(self) -> None:
+        """Load in the background what the first request would wait for."""
+        threading.Thread(target=self._prepare, name="preparing", daemon=True).start()
+
+    def _prepare(self) -> None:
+        with suppress(Exception):  # the request meets the same, and says it
+            self.llm.prepare()
 
     def pieces(
         self, prompt: Prompt, messages: Sequence[Message], *, max_tokens: int

@@ -61,6 +61,10 @@ class LanguageModel(Protocol):
         """
         ...
 
+    def prepare(self) -> None:
+        """Load what the first request would wait for, if anything; sends nothing."""
+        ...
+
     def close(self) -> None:
         """Close what is open."""
         ...

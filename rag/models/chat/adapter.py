@@ -51,6 +51,9 @@ class LlamaIndexModel:
         """
         return _LlamaIndexReply(self._llm, tuple(messages), self._explainer, self._count)
 
+    def prepare(self) -> None:
+        """Nothing is loaded."""
+
     def close(self) -> None:
         """Nothing is open."""
 

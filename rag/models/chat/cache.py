@@ -74,6 +74,10 @@ class CachedModel:
             return SettledReply([kept[0]], usage=Usage(), finish=kept[1])
         return _KeptReply(self._inner.stream(messages, max_tokens=max_tokens), path, request)
 
+    def prepare(self) -> None:
+        """Load what the first request would wait for."""
+        self._inner.prepare()
+
     def close(self) -> None:
         """Close the model that is asked."""
         self._inner.close()
