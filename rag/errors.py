@@ -15,6 +15,9 @@
     │   ├── DamagedError          what is stored cannot be trusted
     │   ├── EmbedderMismatchError it was embedded with another embedder
     │   └── UnknownPaperError     no paper has that id
+    ├── FetchError                a live source did not answer as it should
+    │   └── RefusedError          it does not take the request: asking again would not help
+    │       └── StatusError       the refusal came as an HTTP status
     └── ModelError                a model cannot be used
         ├── WeightsError          bundled weights are missing or not the ones that were shipped
         └── EndpointError         an endpoint did not answer as it should
@@ -78,6 +81,23 @@ class EmbedderMismatchError(CollectionError):
 
 class UnknownPaperError(CollectionError):
     """No paper of the collection has that id, DOI, arXiv id or title."""
+
+
+class FetchError(RagError):
+    """A live source (arXiv, Daily Papers) did not answer as it should."""
+
+
+class RefusedError(FetchError):
+    """A live source does not take the request: asking again would not help."""
+
+
+class StatusError(RefusedError):
+    """The refusal came as an HTTP ``status``, with this ``body``."""
+
+    def __init__(self, message: str, status: int, body: bytes) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
 
 
 class ModelError(RagError):

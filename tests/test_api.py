@@ -15,7 +15,6 @@ from tests.hostile import HOSTILE
 from tests.scripted import Scripted
 from tests.test_page_html import PAPER, answer_of
 from ui.page.app import interface
-from ui.page.bibtex import bibtex
 from ui.page.exports import export_talk, plain_text
 from ui.page.security import COOKIE, Gate
 from ui.page.serving import Serving
@@ -181,7 +180,7 @@ def test_answers_are_found_only_by_their_whole_id(client: TestClient) -> None:
     assert client.get("/api/answers/nothing").status_code == 404
 
 
-def test_answers_are_exported_as_markdown_and_bibtex(client: TestClient) -> None:
+def test_answers_are_exported_and_so_are_the_papers_that_they_cite(client: TestClient) -> None:
     id_ = client.post("/api/ask", json=GENEGPT).json()["id"]
     markdown = client.get(f"/api/answers/{id_}", params={"format": "markdown"})
     assert "[^1]: [1] *GeneGPT" in markdown.text
@@ -189,6 +188,10 @@ def test_answers_are_exported_as_markdown_and_bibtex(client: TestClient) -> None
     bib = client.get(f"/api/answers/{id_}", params={"format": "bibtex"}).text
     assert bib.count("@misc{") == 1
     assert "{{GeneGPT: Augmenting" in bib
+    ris = client.get(f"/api/answers/{id_}", params={"format": "ris"}).text
+    assert ris.count("TY  - ") == 1
+    [item] = client.get(f"/api/answers/{id_}", params={"format": "csl-json"}).json()
+    assert item["title"].startswith("GeneGPT")
     assert client.get(f"/api/answers/{id_}", params={"format": "exe"}).status_code == 400
 
 
@@ -244,36 +247,6 @@ def test_a_conversations_footnotes_do_not_meet_in_one_document() -> None:
     assert "[^1-1]: " in exported.text
     assert "[^2-1]: " in exported.text
     assert "See \\[^1\\] and" in exported.text.replace("\\^", "^")
-
-
-def test_bibtex_holds_what_is_known_and_keys_differ() -> None:
-    from dataclasses import replace
-
-    known = replace(
-        PAPER,
-        title="100% of $5 & more_{x}",
-        authors=("Müller, Jörg", "Rand and Sons"),
-        venue="TACL",
-        doi="10.1/x_y",
-        arxiv_id="2301.00001",
-    )
-    text = bibtex([known, known])
-    assert "@article{muller2023100," in text
-    assert "@article{muller2023100-2," in text
-    assert r"title         = {{100\% of \$5 \& more\_\{x\}}}" in text
-    assert "Müller, Jörg and {Rand and Sons}" in text
-    assert "eprint        = {2301.00001}" in text
-    assert "author" not in bibtex([PAPER])
-
-
-def test_braces_of_bibtex_always_balance() -> None:
-    from tests.hostile import hostile_paper
-
-    for text in (*HOSTILE, "}{", "\\", "a\nb", "@article{x,"):
-        entry = bibtex([hostile_paper(text)])
-        plain = entry.replace("\\{", "").replace("\\}", "")
-        assert plain.count("{") == plain.count("}")
-        assert entry.count("\n@") == 0
 
 
 def test_copied_text_has_its_references() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.ingest.cleaning import display
+from rag.ingest.cleaning import accented, display
 from rag.ingest.reading import read_papers
 from rag.ingest.sentences import split_sentences
 from rag.schema import Record
@@ -56,6 +56,18 @@ SAMPLE = Path(__file__).parents[1] / "data" / "daily_papers"
         ("in- and out-of- domain settings", "in- and out-of-domain settings"),
         ("Q&amp;A with p &lt; 0.05 &amp;amp; more", "Q&A with p < 0.05 & more"),
         (r"G\"odel, Erd\H{o}s and Andr\'e", "Gödel, Erdős and André"),
+        (r"{\em global} and {\it i.e.,} and \it this", "global and i.e., and this"),
+        (r"of $O(\sqrt{n})$ and $\tilde{O}(\sqrt{\log T})$", "of O(√n) and Õ(√(log T))"),
+        (r"$\frac{1}{n}$ or \frac12 or $\frac{a+b}{2}$", "1/n or 1/2 or (a+b)/2"),
+        (r"twisted by $46.5^{\circ}$", "twisted by 46.5°"),
+        (r"$f\colon\mathbb{R}^n\to\mathbb R$", "f:R^n→R"),
+        (r"within $1^{+1.39}_{-0.59}$ and $x^{k+1}$", "within 1^+1.39_-0.59 and x^(k+1)"),
+        (r"for $2 \le k \leq n^{o(1)}$ it", "for 2 ≤ k ≤ n^(o(1)) it"),
+        (r"a task \(T\) over \{1, 2\} and \left(x\right)", "a task T over {1, 2} and (x)"),
+        (r"answers \cite{smith2017}", "answers [smith2017]"),
+        ("CO<sub>2</sub> at 10<sup>5</sup> <i>in vivo</i>", "CO2 at 10^5 in vivo"),
+        ("<h3>Aim</h3> To see.<br/>Seen.", "Aim To see. Seen."),
+        (r"about 24~{\rm GHz}", "about 24 GHz"),
         ("a line\n  wrapped   twice", "a line wrapped twice"),
         ("soft\u00adhyphen", "softhyphen"),
     ],
@@ -82,6 +94,11 @@ def test_a_remnant_is_cleaned(stored: str, shown: str) -> None:
         "a 5 < 6 and 7 > 6 case",
         "fewer than <100 and >95%",
         "sequence-to-sequence x_1",
+        "a sim2real gap",
+        "2.6~3.1 at a time",
+        "the <think> token and the <p> token",
+        r"the dimension \pdim of \Doubler",
+        "from $5 = €4 and $10 to $20",
     ],
 )
 def test_what_is_not_certain_stays(text: str) -> None:
@@ -89,7 +106,9 @@ def test_what_is_not_certain_stays(text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["\\", "{", "}", "$", "$$", "&", "amp;", "&amp;", "&lt;", "&#36;", "&#92;", "textbf{",
+    ["\\frac{", "\\sqrt{", "\\tilde{", "{\\em ", "\\left", "\\circ", "^{", "_{", "<i>", "</i>",
+     "<sup>", "</sup>", "\\(", "\\]", "\\in", "\\mathbb ", "\\c ", "\\i", "≤",
+     "\\", "{", "}", "$", "$$", "&", "amp;", "&amp;", "&lt;", "&#36;", "&#92;", "textbf{",
      "\\textbf{", "\\emph", "\\%", "sim", "leq ", "(le ", "0", "5", "times", "~", "``", "''", "'",
      '"', "**", "*", "blue{", "\\footnote{", "\\url{", "https://a.b", "- ", "-", "a", "domain",
      "out-of", " ", "\n", "\u00ad", "\u200b", "\\'", "e", "\\,", "\\alpha", "\\href{",
@@ -117,6 +136,17 @@ def test_a_text_never_becomes_blank_or_more_than_a_line(text: str) -> None:
 )
 def test_hostile_nesting_is_left_alone_in_time(text: str) -> None:
     assert display(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [(r"Erd\H{o}s and G{\"o}del", "Erdős and Gödel"),
+     (r"Mar{\'\i}a, Mar\'{\i}a, Mar\'\i a", "María, María, María"),
+     (r"{\c c} \c{c} \c c", "ç ç ç"), (r"\O rsted, {\O}rsted, \L{}ukasz", "Ørsted, Ørsted, Łukasz"),
+     (r"on $\alpha$ and \LaTeX", r"on $\alpha$ and \LaTeX"), ("plain", "plain")],
+)  # fmt: skip
+def test_accents_of_names_become_characters(text: str, meant: str) -> None:
+    assert accented(text) == meant
 
 
 def test_no_sample_sentence_shows_a_remnant() -> None:

@@ -81,12 +81,12 @@ def test_an_odd_byte_in_utf8_is_read_as_windows_1252(tmp_path: Path) -> None:
         (gzip.compress(b""), "is empty: there are no papers in it"),
         (b"%PDF-1.7\n%\xe2\xe3", "is a PDF: export its title and abstract as text, CSV or JSON"),
         (gzip.compress(b"%PDF-1.7\n"), "is a PDF"),
-        (b"PK\x03\x04abc", "is a ZIP archive or an Office document: unpack it"),
+        (b"PK\x03\x04abc", "cannot be read: the ZIP archive is damaged (its list of"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a binary file: only text formats are read"),
         (b"(\xb5/\xfdxyz", "is compressed with zstd: unpack it (gzip is read as it is)"),
-        (b"\x1f\x8b\x08broken", "cannot be read: the gzip file is damaged"),
-        (b"\x1f\x8b", "cannot be read: the gzip file is damaged"),
-        (b"Just some prose.\n\nAnd more of it.", "is in no known format. Known are: JSON lines ("),
+        (b"\x1f\x8b\x08broken", "cannot be read: the compressed file is damaged"),
+        (b"\x1f\x8b", "cannot be read: the compressed file is damaged"),
+        (b"Just some prose.\n\nAnd more of it.", "is in no known format. Known are: "),
     ],
 )
 def test_a_file_that_cannot_be_used_says_what_it_is_and_what_to_do(

@@ -10,8 +10,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
 
 OK, FAILED, USAGE, DECLINED, INTERRUPTED = 0, 1, 2, 3, 130
+EXPORT_FORMATS = ("bibtex", "ris", "csl-json", "csv", "markdown", "jsonl", "json")
 
 _DESCRIPTION = """\
 Answers questions over a collection of paper abstracts. Every sentence of an answer carries a
@@ -32,6 +37,8 @@ environment:
   FOOTNOTED_EMBEDDER    what turns text into vectors when --embedder is not given (bundled)
   FOOTNOTED_MODEL       the language model that writes answers when --model is not given (none)
   FOOTNOTED_WINDOW      tokens which that model reads and writes in one go (8192)
+  FOOTNOTED_ARXIV_URL   the arXiv API, or a mirror of it, that 'fetch' asks
+  FOOTNOTED_DAILY_PAPERS_URL  the same for Daily Papers
   OPENAI_BASE_URL       its endpoint when --base-url is not given (OpenAI's own)
   OPENAI_API_KEY        key of the endpoint, if it needs one; also for --embedder openai:MODEL
 
@@ -123,6 +130,25 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("paths", nargs="+", metavar="PATH", help="a file or folder")
     add.add_argument("--quiet", action="store_true", help="no progress bar")
 
+    fetch = command(
+        "fetch",
+        "fetch papers from arXiv or from Daily Papers",
+        'footnoted fetch arxiv "cat:cs.CL AND abs:grokking" --since 2025-01-01 --max 500\n'
+        "  footnoted fetch daily-papers 2025-03-14..2025-03-20",
+        note="One request every three seconds to arXiv, newest papers first; one a second to\n"
+        "Daily Papers. A fetch that is cut off goes on where it stopped when the same command\n"
+        "is run again within a week.\n\n",
+    )
+    fetch.add_argument("source", choices=("arxiv", "daily-papers"), help="where from")
+    fetch.add_argument(
+        "what", metavar="QUERY|DAYS", help="a query in arXiv's words; a day, or DAY..DAY"
+    )
+    fetch.add_argument(
+        "--since", type=_day, metavar="DAY", help="arXiv: papers first submitted then or later"
+    )
+    fetch.add_argument("--max", type=_many, metavar="N", help="at most so many papers")
+    fetch.add_argument("--quiet", action="store_true", help="no progress bar")
+
     ask = command(
         "ask",
         "answer a question, each sentence with its footnote",
@@ -163,6 +189,22 @@ def parser() -> argparse.ArgumentParser:
 
     remove = command("remove", "remove papers", "footnoted remove PAPER_ID")
     remove.add_argument("paper", nargs="+", help="its id, DOI, arXiv id or exact title")
+
+    export = command(
+        "export",
+        "write papers, or those that an answer cites, for other programs",
+        "footnoted export bibtex --output refs.bib --from 2023\n"
+        "  footnoted export csl-json --answer ANSWER_ID",
+        filters,
+        note="What stands in FILE stays until the new file is whole. Of an answer (see 'answers')\n"
+        "only the cited papers are written; markdown has its text with footnotes, json its\n"
+        "whole record.\n\n",
+    )
+    export.add_argument(
+        "format", metavar="FORMAT", choices=EXPORT_FORMATS, help=", ".join(EXPORT_FORMATS)
+    )
+    export.add_argument("--answer", metavar="ID", help="a kept answer's id, or how that begins")
+    export.add_argument("-o", "--output", metavar="FILE", help="where to (standard output)")
 
     serve = command(
         "serve",
@@ -245,6 +287,20 @@ def _positive(text: str) -> int:
     return _whole(text, 1, 1000, "whole number")
 
 
+def _many(text: str) -> int:
+    return _whole(text, 1, 1_000_000, "whole number")
+
+
+def _day(text: str) -> date:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        message = f"{text[:40]} is not a day such as 2025-01-31"
+        raise argparse.ArgumentTypeError(message) from None
+
+
 def _port(text: str) -> int:
     return _whole(text, 1, 65_535, "port")
 
@@ -267,7 +323,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
     except KeyboardInterrupt:
         stays = "; what was added so far stays, run the same command to go on"
-        _complain("interrupted" + (stays if given[:1] in (["add"], ["rebuild"]) else ""))
+        _complain("interrupted" + (stays if given[:1] in (["add"], ["fetch"], ["rebuild"]) else ""))
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone: not an error.
@@ -287,7 +343,8 @@ def _run(given: list[str]) -> int:
         return evaluate(given[1:])
     arguments = parser().parse_args(given)
     _make_text(arguments)
-    if getattr(arguments, "json", False) or getattr(arguments, "markdown", False):
+    for_programs = any(getattr(arguments, shape, False) for shape in ("json", "markdown"))
+    if for_programs or arguments.command == "export":
         # These are read by programs: UTF-8, whatever the terminal takes.
         _reconfigure(sys.stdout, errors="backslashreplace", encoding="utf-8")
     from rag.errors import RagError
@@ -306,7 +363,7 @@ def _make_text(arguments: argparse.Namespace) -> None:
     Paths keep theirs: a file may be named so.
     """
     for name, value in vars(arguments).items():
-        if name in ("paths", "collection"):
+        if name in ("paths", "collection", "output"):
             continue
         if isinstance(value, str):
             setattr(arguments, name, _as_text(value))

@@ -83,6 +83,16 @@ def _add(arguments: argparse.Namespace) -> int:
     return FAILED if report.skipped and not report.records else OK
 
 
+def _fetch(arguments: argparse.Namespace) -> int:
+    from ui.fetching import fetch, source_of
+
+    source = source_of(arguments)
+    with _open(arguments, create=True) as assistant:
+        report = fetch(assistant, source, arguments)
+    _show_skipped(report)
+    return FAILED if report.skipped and not report.records else OK
+
+
 def _show_skipped(report: AddReport) -> None:
     for bad in report.skipped[:_SHOWN_SKIPS]:
         complain(f"skipped {bad}")
@@ -186,6 +196,17 @@ def _remove(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from ui.exporting import export_answer, export_collection
+
+    output = None if arguments.output in (None, "-") else _path(arguments.output)
+    chosen, format_ = _chosen(arguments), arguments.format
+    with _open(arguments, history=arguments.answer is not None, check=False) as assistant:
+        if arguments.answer is not None:
+            return export_answer(assistant, arguments.answer, chosen, format_, output)
+        return export_collection(assistant, chosen, format_, output)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     well = True
     with _open(arguments, check=False) as assistant:
@@ -254,12 +275,14 @@ def _feedback(arguments: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "add": _add,
+    "fetch": _fetch,
     "ask": _ask,
     "search": _search,
     "chat": _chat,
     "papers": _papers,
     "show": _show,
     "remove": _remove,
+    "export": _export,
     "serve": _serve,
     "answers": _answers,
     "replay": _replay,

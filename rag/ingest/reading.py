@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rag.errors import FileError
+from rag.ingest.archives import is_archive, opened_archive
 from rag.ingest.formats import FORMATS, recognised
 from rag.ingest.formats.fields import storable
-from rag.ingest.text import READ_ERRORS, open_text, reading_stopped
+from rag.ingest.text import READ_ERRORS, TextSource, as_text, open_text, reading_stopped
 from rag.schema import BadRecord, Place, Record
 
 
@@ -18,6 +19,7 @@ def read_papers(path: Path | str) -> Iterator[Record | BadRecord]:
 
     The format is recognised by content. In a folder files come in the order of their names;
     hidden ones (``.name``) are passed over, and a file that cannot be read is a `BadRecord`.
+    A ZIP archive is read like a folder, in its own order: ``papers.zip/2024/a.csv``.
     Nothing is raised once a record was given: what goes wrong then is a `BadRecord` too.
 
     Args:
@@ -45,7 +47,36 @@ def shown(name: str) -> str:
 
 def _file(path: Path, name: str) -> Iterator[Record | BadRecord]:
     """The papers of one file. Raises FileError as long as nothing was given."""
-    source = open_text(path, name)
+    if is_archive(path):
+        yield from _archive(path, name)
+    else:
+        yield from _text(open_text(path, name))
+
+
+def _archive(path: Path, name: str) -> Iterator[Record | BadRecord]:
+    found = False
+    with opened_archive(path, name) as members:
+        for member in members:
+            found = True
+            member_name = f"{name}/{shown(member.name)}"
+            if member.refused:
+                yield BadRecord(Place(member_name), member.refused)
+                continue
+            limit = member.max_expanded_bytes
+            try:
+                yield from _text(as_text(member.binary, member_name, max_expanded_bytes=limit))
+            except FileError as error:
+                yield _bad_file(member_name, error)
+    if not found:
+        raise FileError(f"{name} holds no files: it is an empty archive")
+
+
+def _bad_file(name: str, error: FileError) -> BadRecord:
+    return BadRecord(Place(name), str(error).removeprefix(name).lstrip(": ").removeprefix("is "))
+
+
+def _text(source: TextSource) -> Iterator[Record | BadRecord]:
+    name = source.name
     form = recognised(source.head)
     if form is None:
         known = "; ".join(known.name for known in FORMATS)
@@ -72,8 +103,7 @@ def _folder(top: Path) -> Iterator[Record | BadRecord]:
         try:
             yield from _file(path, name)
         except FileError as error:
-            reason = str(error).removeprefix(name).lstrip(": ").removeprefix("is ")
-            yield BadRecord(Place(name), reason)
+            yield _bad_file(name, error)
     if not found:
         raise FileError(f"{shown(str(top))} holds no files: name a folder with papers in it")
 

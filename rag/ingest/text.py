@@ -7,8 +7,10 @@ import gzip
 import io
 import re
 import stat
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +27,19 @@ CHUNK_BYTES = 65_536
 MAX_LINE_CHARS = 10_000_000
 """A longer line (or record) is skipped and reported: abstracts are far shorter."""
 
-MAX_EXPANDED_BYTES = 4 * 1024**3
-"""How much a gzip file may expand to."""
+MAX_EXPANDED_BYTES = 64 * 1024**3
+"""How much a compressed file may expand to; the dump of arXiv's metadata has about 5 GB."""
 
-READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeError, FileError)
+MAX_RATIO = 200
+"""How many times its size a compressed file may expand to: text reaches 10, a bomb 1,000."""
+
+RATIO_FREE_BYTES = 64 * 1024**2
+"""Up to here a compressed file may expand however small it is."""
+
+Binary = Callable[[], io.BufferedIOBase]
+"""Opens the bytes of a file, or of a member of an archive, at their beginning."""
+
+READ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeError, FileError)
 """What reading a damaged, vanished or oversized file may raise."""
 
 _BYTE_ORDER_MARKS = (
@@ -40,7 +51,7 @@ _BYTE_ORDER_MARKS = (
 )
 _NOT_TEXT = (
     (b"%PDF-", "a PDF: export its title and abstract as text, CSV or JSON"),
-    (b"PK\x03\x04", "a ZIP archive or an Office document: unpack it, or save it as CSV"),
+    (b"PK\x03\x04", "an archive in an archive, or an Office document: unpack it"),
     (b"(\xb5/\xfd", "compressed with zstd: unpack it (gzip is read as it is)"),
     (b"\xfd7zXZ", "compressed with xz: unpack it (gzip is read as it is)"),
     (b"BZh", "compressed with bzip2: unpack it (gzip is read as it is)"),
@@ -71,7 +82,7 @@ codecs.register_error("footnoted-windows-1252", _read_as_windows_1252)
 class TextSource:
     """A file that reads as text: how it is shown to people, how to decode it, how it begins."""
 
-    path: Path
+    binary: Binary
     name: str
     encoding: str
     gzipped: bool
@@ -86,7 +97,7 @@ class TextSource:
         errors = "footnoted-windows-1252" if self.encoding.startswith("utf-8") else "replace"
         decoder = _decoder(self.encoding, errors)
         size = 0
-        with _opened(self.path, gzipped=self.gzipped) as binary:
+        with _opened(self.binary, gzipped=self.gzipped) as binary:
             while data := binary.read1(CHUNK_BYTES):
                 size += len(data)
                 if self.gzipped and size > self.max_expanded_bytes:
@@ -125,13 +136,40 @@ def open_text(path: Path, name: str, *, max_expanded_bytes: int = MAX_EXPANDED_B
         FileError: It cannot be opened, is empty, or is not text.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise FileError(f"{name} is not a regular file: save its content to a file first")
-        with _opened(path, gzipped=False) as binary:
-            gzipped = binary.read(2) == b"\x1f\x8b"
-        sample, complete = _sample(path, gzipped=gzipped)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise FileError(f"{name} cannot be read: {_reason(error)}") from error
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise FileError(f"{name} cannot be read: {said(error)}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(f"{name} is not a regular file: save its content to a file first")
+    return as_text(
+        lambda: path.open("rb"),
+        name,
+        max_expanded_bytes=min(max_expanded_bytes, expansion_limit(status.st_size)),
+    )
+
+
+def expansion_limit(packed_bytes: int) -> int:
+    """To how many bytes a compressed file of this size may expand."""
+    return min(MAX_EXPANDED_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * packed_bytes))
+
+
+def as_text(binary: Binary, name: str, *, max_expanded_bytes: int) -> TextSource:
+    """Look at the beginning of what ``binary`` opens and say how it is to be read as text.
+
+    Args:
+        binary: Opens the bytes anew each time it is called.
+        name: How they are shown to people.
+        max_expanded_bytes: How much is read of what is packed with gzip.
+
+    Raises:
+        FileError: They cannot be opened, are none, or are not text.
+    """
+    try:
+        with binary() as opened:
+            gzipped = opened.read(2) == b"\x1f\x8b"
+        sample, complete = _sample(binary, gzipped=gzipped)
+    except (*READ_ERRORS, ValueError) as error:
+        raise FileError(f"{name} cannot be read: {said(error)}") from error
     try:
         encoding = _encoding(sample, complete=complete)
         head = _decoder(encoding, "replace").decode(sample, final=complete)
@@ -139,12 +177,12 @@ def open_text(path: Path, name: str, *, max_expanded_bytes: int = MAX_EXPANDED_B
         raise FileError(f"{name} is {error}") from None
     if complete and not head.strip():
         raise FileError(f"{name} is empty: there are no papers in it")
-    return TextSource(path, name, encoding, gzipped, head, max_expanded_bytes)
+    return TextSource(binary, name, encoding, gzipped, head, max_expanded_bytes)
 
 
 def reading_stopped(error: BaseException) -> str:
     """Says that a file could not be read to its end, and why."""
-    return f"reading stopped here, what follows is missing: {_reason(error)}"
+    return f"reading stopped here, what follows is missing: {said(error)}"
 
 
 class _NotTextError(Exception):
@@ -197,18 +235,24 @@ def _other_encoding(sample: bytes) -> str:
     return best.encoding if best else "cp1252"
 
 
-def _opened(path: Path, *, gzipped: bool) -> io.BufferedReader | gzip.GzipFile:
-    return gzip.open(path) if gzipped else path.open("rb")
+@contextmanager
+def _opened(binary: Binary, *, gzipped: bool) -> Iterator[io.BufferedIOBase]:
+    with binary() as packed:
+        if not gzipped:
+            yield packed
+            return
+        with gzip.GzipFile(fileobj=packed) as unpacked:
+            yield unpacked
 
 
-def _sample(path: Path, *, gzipped: bool) -> tuple[bytes, bool]:
-    """The beginning of a file, and whether that is all of it."""
+def _sample(binary: Binary, *, gzipped: bool) -> tuple[bytes, bool]:
+    """The beginning of what is opened, and whether that is all of it."""
     sample = b""
-    with _opened(path, gzipped=gzipped) as binary:
+    with _opened(binary, gzipped=gzipped) as opened:
         while len(sample) < HEAD_BYTES:
             try:
-                data = binary.read1(HEAD_BYTES - len(sample))
-            except (EOFError, zlib.error, gzip.BadGzipFile):
+                data = opened.read1(HEAD_BYTES - len(sample))
+            except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile):
                 if sample:
                     return sample, False  # what is whole will be read
                 raise
@@ -223,7 +267,7 @@ def _decoder(encoding: str, errors: str) -> io.IncrementalNewlineDecoder:
     return io.IncrementalNewlineDecoder(decoder, translate=True)
 
 
-def _reason(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """An error in words, without the path that the operating system puts into it."""
     if isinstance(error, PermissionError):
         return "access is not permitted"
@@ -231,6 +275,8 @@ def _reason(error: BaseException) -> str:
         return "it does not exist (any more)"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, zipfile.BadZipFile):
+        return f"the ZIP archive is damaged ({error})"
     if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
-        return f"the gzip file is damaged ({error})"
+        return f"the compressed file is damaged ({error})"
     return str(error) or type(error).__name__

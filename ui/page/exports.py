@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from rag.export import to_markdown
+from rag.export import FORMATS, to_markdown
 from rag.schema import Answer, Paper
-from ui.page.bibtex import bibtex
 from ui.page.talks import Talk
 
 # A footnote's label, not one that is escaped: an even number of backslashes before it.
 _LABEL = re.compile(r"(?<!\\)((?:\\\\)*)\[\^(\d+)\]")
 CONVERSATION_FORMAT = "footnoted-conversation/1"
+
+# Those that have the cited papers, by name, as readers call them.
+PAPER_FORMATS = (
+    ("bibtex", "BibTeX"),
+    ("ris", "RIS"),
+    ("csl-json", "CSL-JSON"),
+    ("csv", "CSV"),
+    ("jsonl", "JSON Lines"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +51,26 @@ def plain_text(answer: Answer) -> str:
 
 
 def export_answer(answer: Answer, format_: str) -> Export | None:
-    """An answer as ``json`` (its record), ``markdown`` or ``bibtex`` (what it cites), else None."""
-    made: dict[str, Callable[[], str]] = {
-        "json": answer.to_json,
-        "markdown": lambda: to_markdown(answer) + "\n",
-        "bibtex": lambda: bibtex(answer.papers),
-    }
-    return _export(made, format_)
+    """An answer in a format, else None.
+
+    ``json`` is its record, ``markdown`` its text with footnotes; ``bibtex``, ``ris``,
+    ``csl-json``, ``csv`` and ``jsonl`` have the papers that it cites.
+    """
+    return _export(format_, answer.to_json, lambda: to_markdown(answer) + "\n", answer.papers)
 
 
 def export_talk(talk: Talk, format_: str) -> Export | None:
-    """A conversation in the same formats; BibTeX has every cited paper once."""
+    """A conversation in the same formats; every cited paper comes once."""
     answers = [turn.answer for turn in talk.turns]
     papers = {paper.id: paper for answer in answers for paper in answer.papers}
-    made: dict[str, Callable[[], str]] = {
-        "json": lambda: _talk_json(talk),
-        "markdown": lambda: (
-            "\n\n---\n\n".join(
-                _apart(to_markdown(answer), place) for place, answer in enumerate(answers, start=1)
-            )
-            + "\n"
-        ),
-        "bibtex": lambda: bibtex(papers.values()),
-    }
-    return _export(made, format_)
+    return _export(
+        format_, lambda: _talk_json(talk), lambda: _talk_markdown(answers), papers.values()
+    )
+
+
+def _talk_markdown(answers: Iterable[Answer]) -> str:
+    parts = (_apart(to_markdown(answer), place) for place, answer in enumerate(answers, start=1))
+    return "\n\n---\n\n".join(parts) + "\n"
 
 
 def _talk_json(talk: Talk) -> str:
@@ -80,10 +84,13 @@ def _apart(markdown: str, place: int) -> str:
     return _LABEL.sub(rf"\1[^{place}-\2]", markdown)
 
 
-def _export(made: dict[str, Callable[[], str]], format_: str) -> Export | None:
-    kinds = {
-        "json": ("application/json", "json"),
-        "markdown": ("text/markdown; charset=utf-8", "md"),
-        "bibtex": ("application/x-bibtex; charset=utf-8", "bib"),
-    }
-    return Export(made[format_](), *kinds[format_]) if format_ in made else None
+def _export(
+    format_: str, json_: Callable[[], str], markdown: Callable[[], str], papers: Iterable[Paper]
+) -> Export | None:
+    if format_ == "json":
+        return Export(json_(), "application/json", "json")
+    for form in FORMATS:
+        if form.name == format_:
+            text = markdown() if format_ == "markdown" else "".join(form.write(papers))
+            return Export(text, form.media_type, form.ending)
+    return None

@@ -10,6 +10,14 @@ from collections.abc import Iterator, Mapping
 MAX_CHARS = 200_000
 _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|phd|md)\.?", re.IGNORECASE)
 _AND = re.compile(r",?\s+(?:and|&)\s+", re.IGNORECASE)
+# The parts of a name in their order, each under its usual names.
+_PARTS = (
+    ("given", "firstname", "first", "forename"),
+    ("droppingparticle",),
+    ("nondroppingparticle",),
+    ("family", "lastname", "last", "surname"),
+    ("suffix",),
+)
 _NOTE = re.compile(r"\s*\([^()]*\)")
 
 
@@ -68,17 +76,21 @@ def _given_first(name: str) -> str:
 
 
 def _from_object(item: Mapping[str, object]) -> str:
-    fields = {str(key).lower().replace("_", ""): value for key, value in item.items()}
+    fields = {re.sub("[_-]", "", str(key)).lower(): value for key, value in item.items()}
+    if isinstance(literal := fields.get("literal"), str) and literal.strip():
+        return literal.strip()
     for key in ("name", "fullname", "displayname", "rawauthorname"):
         if isinstance(whole := fields.get(key), str) and whole.strip():
             return _given_first(whole)
     if isinstance(author := fields.get("author"), Mapping):
         return _from_object(author)
-    given = next(
-        (fields[k] for k in ("given", "firstname", "first", "forename") if k in fields), ""
-    )
-    family = next((fields[k] for k in ("family", "lastname", "last", "surname") if k in fields), "")
-    return " ".join(part for part in (given, family) if isinstance(part, str)).strip()
+    parts = (_part(fields, names) for names in _PARTS)
+    return " ".join(part for part in parts if part)
+
+
+def _part(fields: Mapping[str, object], names: tuple[str, ...]) -> str:
+    held = (fields[name] for name in names if name in fields)
+    return next((part.strip() for part in held if isinstance(part, str)), "")
 
 
 def _from_parts(parts: list[object]) -> str:

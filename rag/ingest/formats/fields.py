@@ -18,6 +18,8 @@ from rag.ingest.formats.identifiers import (
     doi_in_url,
     year_of_arxiv_id,
 )
+from rag.ingest.formats.markup import abstract_text, title_text
+from rag.ingest.latex import accented
 from rag.ingest.text import TextSource
 from rag.schema import BadRecord, Record
 
@@ -25,21 +27,24 @@ MAX_ABSTRACT_CHARS = 100_000
 MAX_TITLE_CHARS = 1_000
 
 # Each in order of preference: the first that is not blank is taken.
-TITLE = ("title", "paper_title", "article_title")
-ABSTRACT = ("abstract", "abstract_text", "paper_abstract", "summary", "description")
-AUTHORS = ("authors", "author", "creators", "creator", "author_names", "authors_parsed")
+TITLE = ("title", "paper_title", "article_title", "document_title")
+ABSTRACT = (
+    "abstract", "abstract_text", "abstract_note", "paper_abstract", "summary", "description",
+)  # fmt: skip
+AUTHORS = ("authors_parsed", "authors", "author", "creators", "creator", "author_names")
 YEAR = (
     "year", "publication_year", "published", "publish_time", "publication_date", "pub_date",
-    "published_date", "date", "issued", "created",
+    "publicationdate", "published_date", "published_at", "date", "issued", "published_print",
+    "published_online", "created",
 )  # fmt: skip
 UPDATED = ("update_date", "updated")
 VENUE = (
     "venue", "journal", "conference", "booktitle", "journal_ref", "container_title",
-    "journal_title", "publication", "source_title",
+    "journal_title", "publication", "publication_title", "source_title",
 )  # fmt: skip
 URL = ("url", "link", "paper_url", "arxiv_url", "html_url", "pdf_url", "site", "pdf")
 DOI = ("doi",)
-ARXIV_ID = ("arxiv_id", "arxiv", "arxivid", "ar_xiv_id", "ar_xiv", "eprint")
+ARXIV_ID = ("arxiv_id", "arxiv", "arxivid", "ar_xiv_id", "ar_xiv", "eprint", "archive_id")
 
 # What tables say where there is no abstract.
 _MISSING = frozenset(
@@ -86,10 +91,7 @@ def record_from(
     known: dict[str, object] = {}
     for name, value in fields.items():
         known.setdefault(field_name(name), value)
-    title, abstract = _text(known, TITLE), _text(known, ABSTRACT)
-    if abstract is not None and abstract.strip().lower() in _MISSING:
-        abstract = None
-    found = checked(title or "", abstract or "", source, line)
+    found = checked(_title(known), _abstract(known), source, line)
     if isinstance(found, BadRecord):
         return found
     url = _url(known)
@@ -160,7 +162,7 @@ def _text(known: Mapping[str, object], names: tuple[str, ...]) -> str | None:
 
 
 def _as_text(value: object) -> str | None:
-    """A value as text: numbers too, a list's parts joined by spaces, an object's name."""
+    """A value as text: numbers too, a list's parts joined by spaces, an object's name or date."""
     match value:
         case str():
             return value
@@ -171,13 +173,30 @@ def _as_text(value: object) -> str | None:
         case list():
             return " ".join(part.strip() for part in value if isinstance(part, str))
         case Mapping():
-            return _as_text(value.get("name") or value.get("value"))
+            names = ("name", "value", "raw", "literal", "date-parts", "date_parts")
+            held = next((value[name] for name in names if value.get(name)), None)
+            while isinstance(held, list):  # [[2021, 5]]
+                held = held[0] if held else None
+            return _as_text(held)
     return None
+
+
+def _title(known: Mapping[str, object]) -> str:
+    """The title without tags, entities and LaTeX's accents: one paper, however it was exported."""
+    return accented(title_text(_text(known, TITLE) or ""))
+
+
+def _abstract(known: Mapping[str, object]) -> str:
+    """The abstract as it stands; of one in JATS the text."""
+    abstract = _text(known, ABSTRACT) or ""
+    if "<jats:" in abstract:
+        return abstract_text(abstract)
+    return "" if abstract.strip().lower() in _MISSING else abstract
 
 
 def _authors(known: Mapping[str, object]) -> tuple[str, ...]:
     for value in _first(known, AUTHORS):
-        names = tuple(filter(None, map(one_line, authors_from(value))))
+        names = tuple(filter(None, (one_line(accented(name)) for name in authors_from(value))))
         if names:
             return names
     return ()

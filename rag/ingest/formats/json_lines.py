@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from rag.ingest.formats.fields import record_from
 from rag.ingest.formats.format import Format
 from rag.ingest.formats.json_stream import kind_of
 from rag.ingest.text import MAX_LINE_CHARS, TextSource
 from rag.schema import BadRecord, Record
+
+_Fields = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
 def recognise(head: str) -> bool:
@@ -20,17 +22,22 @@ def recognise(head: str) -> bool:
     return _is_object(lines[1]) or (_is_object(lines[0]) and lines[1].lstrip().startswith("{"))
 
 
-def read(source: TextSource) -> Iterator[Record | BadRecord]:
-    """Every line that is not blank is a record, line by line in bounded memory."""
+def read(source: TextSource, fields: _Fields | None = None) -> Iterator[Record | BadRecord]:
+    """Every line that is not blank is a record, line by line in bounded memory.
+
+    ``fields`` gives an object's fields their usual names.
+    """
     for number, line in source.lines():
         if line is None:
             reason = f"a line of more than {MAX_LINE_CHARS:,} characters: is it one JSON array?"
             yield BadRecord(source.place(number), reason)
         elif line.strip():
-            yield _record(line, source, number)
+            yield _record(line, source, number, fields)
 
 
-def _record(line: str, source: TextSource, number: int) -> Record | BadRecord:
+def _record(
+    line: str, source: TextSource, number: int, fields: _Fields | None
+) -> Record | BadRecord:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
@@ -41,7 +48,7 @@ def _record(line: str, source: TextSource, number: int) -> Record | BadRecord:
     if not isinstance(value, dict):
         reason = f"a JSON {kind_of(value)}, expected an object with title and abstract"
         return BadRecord(source.place(number), reason)
-    return record_from(value, source, number)
+    return record_from(fields(value) if fields else value, source, number)
 
 
 def _is_object(line: str) -> bool:

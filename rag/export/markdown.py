@@ -1,11 +1,12 @@
-"""Answers and hits on their way out: Markdown and JSON records."""
+"""Answers and papers as Markdown."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from rag.schema import Answer, Hit, Paper
+from rag.export.format import Format
+from rag.schema import Answer, Paper
 
 # What would be read as Markdown or HTML in running text.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
@@ -61,16 +62,25 @@ def _reference(paper: Paper) -> str:
     return ", ".join(parts)
 
 
-def hit_record(hit: Hit) -> dict[str, Any]:
-    """A search result as plain values for JSON."""
-    return {
-        "rank": hit.rank,
-        "score": hit.score,
-        "scores": dict(hit.scores),
-        "paper": hit.paper.id,
-        "title": hit.paper.title,
-        "year": hit.paper.year,
-        "start": hit.passage.start,
-        "end": hit.passage.end,
-        "text": hit.text,
-    }
+def write(papers: Iterable[Paper]) -> Iterator[str]:
+    """A section for each paper, in order: title, authors, venue, year, address, abstract."""
+    for place, paper in enumerate(papers):
+        yield ("\n" if place else "") + _section(paper)
+
+
+def _section(paper: Paper) -> str:
+    parts = [
+        f"## {escape_markdown(paper.title)}",
+        escape_markdown("; ".join(paper.authors)),
+        _published(paper),
+        escape_markdown(paper.abstract),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _published(paper: Paper) -> str:
+    known = [escape_markdown(str(part)) for part in (paper.venue, paper.year) if part]
+    return ", ".join(known + ([f"<{paper.link}>"] if paper.link else []))
+
+
+FORMAT = Format("markdown", "Markdown", "text/markdown; charset=utf-8", "md", write)

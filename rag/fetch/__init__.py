@@ -1,0 +1,1 @@
+"""Live sources: asking arXiv and Daily Papers politely, page by page, into a collection."""

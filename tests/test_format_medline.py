@@ -1,0 +1,230 @@
+"""MEDLINE and NBIB text: records, whole and broken."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.errors import FileError
+from rag.ingest.formats import medline, recognised
+from rag.ingest.formats.medline import MAX_RECORD_CHARS
+from rag.ingest.reading import read_papers
+from rag.ingest.text import as_text
+from rag.schema import BadRecord, Record
+from tests.makers import SHARED
+
+REAL = SHARED / "bench" / "formats"
+LAST = "\nPMID- 99\nTI  - Last\nAB  - It is fine.\n"
+
+
+def read(tmp_path: Path, content: str | bytes) -> list[Record | BadRecord]:
+    path = tmp_path / "papers"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read_papers(path))
+
+
+def one(tmp_path: Path, content: str) -> Record:
+    """The first record of a file in which another follows that must come in too."""
+    record, last = read(tmp_path, f"{content}{LAST}")
+    assert isinstance(record, Record), record
+    assert isinstance(last, Record), last
+    assert (last.title, last.abstract) == ("Last", "It is fine.")
+    return record
+
+
+def test_a_record_has_its_fields_and_its_line(tmp_path: Path) -> None:
+    record = one(
+        tmp_path,
+        "\nPMID- 28754806\nOWN - NLM\nDP  - 2018 Apr\nTI  - Impact of balloons: a \n"
+        "      review.\nLID - 10.1136/A-2017 [doi]\nAID - x-2017 [pii]\n"
+        "AB  - BACKGROUND: Flow is \n      critical. AIM - none.\nCI  - (c) 2018.\n"
+        "FAU - Brinjikji, Waleed\nAU  - Brinjikji W\nFAU - Pereira, Vitor M\nAU  - Pereira VM\n"
+        "CN  - The Group\nTA  - J Surg\nJT  - Journal of surgery\nPMC - PMC1\n",
+    )
+    assert record.place.line == 2
+    assert record.title == "Impact of balloons: a review."
+    assert record.abstract == "BACKGROUND: Flow is critical. AIM - none."
+    assert record.authors == ("Waleed Brinjikji", "Vitor M Pereira", "The Group")
+    assert (record.year, record.venue) == (2018, "Journal of surgery")
+    assert record.doi == "10.1136/a-2017"
+    assert record.url == "https://pubmed.ncbi.nlm.nih.gov/28754806/"
+
+
+def test_records_of_pubmed_central_begin_with_pmc(tmp_path: Path) -> None:
+    item = "PMC - PMC{0}\nPMID- {0}\nTI  - T{0}\nAB  - A.\nAID - 10.1/x{0} [doi]\n\n"
+    records = read(tmp_path, "\n" + item.format(1) + item.format(2))
+    assert [isinstance(r, Record) and (r.title, r.url, r.place.line) for r in records] == [
+        ("T1", "https://pubmed.ncbi.nlm.nih.gov/1/", 2),
+        ("T2", "https://pubmed.ncbi.nlm.nih.gov/2/", 8),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "PMID- 1\nTI  - T\nAB  - A one.\n      Two.\n",
+        "PMID-1\nTI- T\nAB -A one.\n      Two.\n",
+        "PMID- 1\r\nTI  - T\r\nAB  - A one.\r\nTwo.\r\n",
+        "PMID- 1\nTI  - T\n\nAB  - A one.\n      Two.\n",
+        "PMID- 1\nTI  - T\nAB  - \nOAB - Publisher: A one. Two.\n",
+        "PMID- 1\nBTI - T\nAB  - A one. Two.\n",
+        "PMID- 1\nTI  - T\nAB  - A one. Two.\nOAB - Another.\n\nA line of no record\n",
+        "PMID- 1\nOWN - NLM\nTI  - T\nAB  - A one. Two.",
+    ],
+)
+def test_a_record_is_read_however_it_is_written(tmp_path: Path, content: str) -> None:
+    record = one(tmp_path, content if content.endswith("\n") else content + "\n")
+    assert (record.title, record.abstract) == ("T", "A one. Two.")
+
+
+def test_records_follow_without_an_empty_line_too(tmp_path: Path) -> None:
+    many = read(tmp_path, "PMID- 1\nTI  - T\nAB  - A.\n" * 3)
+    assert [isinstance(item, Record) for item in many] == [True] * 3
+    assert [item.place.line for item in many] == [1, 4, 7]
+
+
+def test_short_names_are_given_name_first(tmp_path: Path) -> None:
+    names = "AU  - Long V\nAU  - van der Berg AB Jr\nAU  - Plato\n"
+    record = one(tmp_path, f"PMID- 1\nTI  - T\nAB  - A.\n{names}")
+    assert record.authors == ("V Long", "AB van der Berg Jr", "Plato")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            "PMID- 1\nTI  - T\nOAB - Publisher: Abstract available from the publisher.\n",
+            '1: no abstract for the title "T"',
+        ),
+        (
+            "PMC -22664230\nTI-\nBTI -    \nAB  - Old\nAB  - new\n",
+            '1: no title for the abstract that begins "Old new"',
+        ),
+        ("PMID- 1\nPT  - Editorial\n", "1: neither title nor abstract: a paper needs both"),
+        (
+            "PMID- 1\nTI  - T\nAB  - A\n"
+            + "      a\n" * (MAX_RECORD_CHARS // 11)
+            + "PMID- 2\nMH  - x\n",
+            "1: a record of more than 1,000,000 characters",
+        ),
+    ],
+)
+def test_a_damaged_record_costs_itself_and_is_reported(
+    tmp_path: Path, content: str, reason: str
+) -> None:
+    failure, *_, last = read(tmp_path, f"{content}{LAST}")
+    assert isinstance(failure, BadRecord)
+    assert f"{failure.place.line}: {failure.reason}" == reason
+    assert isinstance(last, Record)
+
+
+def test_a_record_that_the_damaged_end_of_a_gzip_file_cuts_is_not_given(tmp_path: Path) -> None:
+    records = [f"PMID- {i}\nTI  - T{i}\nAB  - {i * 7919} {i * 104729}.\n" for i in range(9_000)]
+    packed = gzip.compress("\n".join(records).encode())
+    items = read(tmp_path, packed[: len(packed) // 2])
+    given_ = [item for item in items if isinstance(item, Record)]
+    assert len(given_) > 1_000
+    for i, record in enumerate(given_):
+        assert (record.title, record.abstract) == (f"T{i}", f"{i * 7919} {i * 104729}.")
+    assert isinstance(items[-1], BadRecord)
+    assert "reading stopped here" in items[-1].reason
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "TI  - T\nAB  - A",
+        "TY  - JOUR\nTI  - T\nER  - ",
+        "PMID, title, abstract",
+        "A-B - c\n",
+        "Prose.\nPMID- 1\nTI  - T",
+    ],
+)
+def test_other_text_is_no_medline(head: str) -> None:
+    assert not medline.recognise(head)
+
+
+def read_text(content: str) -> list[Record | BadRecord]:
+    data = content.encode()
+    try:
+        return list(medline.read(as_text(lambda: io.BytesIO(data), "x", max_expanded_bytes=10**9)))
+    except FileError:
+        return []
+
+
+PIECES = st.sampled_from(
+    [
+        "PMID- 1",
+        "PMC - PMC1",
+        "TI  - T",
+        "AB  - A",
+        "OAB - x",
+        "FAU - a, b",
+        "AU  - A B",
+        "\n",
+        "\n",
+        " ",
+        "      ",
+        "text",
+        "XXXX-",
+        "\ufeff",
+        "DP  - 20",
+        "AID - 10.1/x [doi]",
+        "é",
+        "-",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=60).map("".join))
+@settings(deadline=None)
+def test_nothing_that_looks_like_medline_crashes_or_takes_the_next_record_down(
+    content: str,
+) -> None:
+    last = read_text(f"{content}\n{LAST}")[-1]
+    assert isinstance(last, Record)
+    assert last.title == "Last"
+
+
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\\&<$\ufeff", exclude_categories=("C", "Z")),
+    min_size=1,
+)
+TEXTS = st.lists(WORDS, min_size=1, max_size=9).map(" ".join)
+
+
+@given(TEXTS, TEXTS)
+@settings(deadline=None)
+def test_what_was_written_comes_back(title: str, abstract: str) -> None:
+    wrapped = abstract.replace(" ", " \n      ")
+    found = read_text(f"PMID- 1\nTI  - {title}\nAB  - {wrapped}\n")[0]
+    if isinstance(found, Record):
+        assert (found.title, found.abstract) == (title, abstract)
+    else:  # "n/a" and "-" stand for no abstract
+        assert "no abstract" in found.reason
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not in this checkout")
+def test_every_record_of_the_real_files_comes_in_or_is_reported() -> None:
+    files = sorted([*(REAL / "nbib").iterdir(), *(REAL / "medline_txt").glob("*.txt")])
+    assert len(files) == 3
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert recognised(text) is medline.FORMAT, file.name
+        blocks = [b for b in re.split(r"\n\s*\n", text) if re.search(r"(?m)^[A-Z]{2,4} *-", b)]
+        both = [
+            bool(re.search(r"(?m)^TI +- \S", block) and re.search(r"(?m)^AB +- \S", block))
+            for block in blocks
+        ]
+        items = list(read_papers(file))
+        assert [isinstance(item, Record) for item in items] == both, file.name
+        for item, block in zip(items, blocks, strict=True):
+            if isinstance(item, Record):
+                assert item.abstract in " ".join(block.split()), file.name
+                assert item.title in " ".join(block.split()), file.name
