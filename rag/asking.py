@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 from rag.answering import extractive, generated
 from rag.answering.calls import Calls, EndedError
 from rag.answering.condensing import condense, split
-from rag.answering.extractive import Request
-from rag.answering.question import Turn, checked, kind_of, standalone
+from rag.answering.extractive import Request, Said
+from rag.answering.question import Kind, Turn, checked, kind_of, standalone
 from rag.answering.scoring import Judged
 from rag.errors import CollectionError, EndpointError
 from rag.events import Began, Event, Finished, Stage, Told, Understood, Withdrawn
+from rag.ingest.cleaning import display
 from rag.reranking import Found
 from rag.retrieval import Fusion
 from rag.schema import Answer, Filters, Usage
 from rag.searching import Tools, best, merged, search
+from rag.store.catalog import StoredPaper
 from rag.version import VERSION
 
 if TYPE_CHECKING:
@@ -32,8 +35,10 @@ _REMEMBERED = 5
 class Asked:
     """A question and its circumstances; see `rag.assistant.Assistant.ask`.
 
-    ``alone`` is the question as it is searched for, and ``also`` the ids of papers that are
-    considered with what the search finds, where these are known beforehand.
+    ``numbers`` come in the order in which papers were mentioned last. ``alone`` is the question as
+    it is searched for, ``kind`` what kind it is, ``also`` the ids of papers that are considered
+    with what the search finds, ``told`` the sentences that were quoted before; None: they follow
+    from the conversation.
     """
 
     question: str
@@ -47,7 +52,9 @@ class Asked:
     quoting: bool = False
     conversation: str | None = None
     alone: str | None = None
+    kind: Kind | None = None
     also: Sequence[str] | None = None
+    told: frozenset[Said] | None = None
 
 
 class Answering(Iterator[Event]):
@@ -65,7 +72,8 @@ class Answering(Iterator[Event]):
         self._calls = None if llm is None else Calls(llm)
         if self._calls is not None:
             self._calls.prepare()
-        self._events = _Pipeline(tools, asked, self._calls).run()
+        self._ended = threading.Event()
+        self._events = _Pipeline(tools, asked, self._calls, self._ended).run()
 
     def __next__(self) -> Event:
         try:
@@ -74,7 +82,8 @@ class Answering(Iterator[Event]):
             raise StopIteration from None
 
     def close(self) -> None:
-        """Stop; nothing comes afterwards."""
+        """Stop: nothing comes after the event that is being made, and the answer is not kept."""
+        self._ended.set()
         if self._calls is not None:
             self._calls.end()
         with suppress(ValueError):  # running in another thread, and about to end there
@@ -84,8 +93,10 @@ class Answering(Iterator[Event]):
 class _Pipeline:
     """One question on its way."""
 
-    def __init__(self, tools: Tools, asked: Asked, calls: Calls | None) -> None:
-        self._tools, self._asked, self._calls = tools, asked, calls
+    def __init__(
+        self, tools: Tools, asked: Asked, calls: Calls | None, ended: threading.Event
+    ) -> None:
+        self._tools, self._asked, self._calls, self._ended = tools, asked, calls, ended
         self._also = _spoken_of(asked) if asked.also is None else asked.also
         self._notes: list[str] = []
         self._timings: dict[str, float] = {}
@@ -93,10 +104,8 @@ class _Pipeline:
     def run(self) -> Generator[Event, None, None]:
         asked = self._asked
         question = checked(asked.question)
-        alone = self._understood(question)
+        alone, kind = self._understood(question)
         yield Understood(alone)
-        # A rule only puts words before a question; a model says what is asked.
-        kind = kind_of(alone if self._calls else question)
         quoting = extractive.Options.for_kind(kind)
         writing = generated.Options.for_kind(kind)
         if asked.papers is not None:
@@ -107,25 +116,34 @@ class _Pipeline:
         yield Began(Stage.SEARCHING)
         found = self._found(alone, (writing if self._calls else quoting).papers, writing)
         yield Began(Stage.READING)
-        request = Request(
-            question, alone, kind, found.hits, found.held, asked.history, asked.numbers
-        )
+        told = _told(question, asked.history, found.held) if asked.told is None else asked.told
+        request = Request(question, alone, kind, found.hits, found.held, told, asked.numbers)
         written = yield from self._written(request, quoting, writing)
         yield Finished(self._kept(self._answer(request, written, quoting, writing)))
 
     # -- understand and search
 
-    def _understood(self, question: str) -> str:
+    def _understood(self, question: str) -> tuple[str, Kind]:
+        """The question made self-contained, and what kind it is."""
         asked = self._asked
         if asked.alone is not None:
-            return asked.alone
+            return asked.alone, asked.kind or kind_of(asked.alone)
         if asked.history and self._calls is not None:
             with self._timed("understand"):
                 try:
-                    return condense(question, asked.history, self._calls)
+                    alone = condense(question, asked.history, self._calls, self._titles())
                 except EndpointError as error:
                     self._notes.append(f"The follow-up was completed by rules: {error}")
-        return standalone(question, asked.history)
+                else:
+                    return alone, kind_of(alone)
+        # A rule only puts words before a question, which say nothing of its kind.
+        return standalone(question, asked.history), kind_of(question)
+
+    def _titles(self) -> dict[int, str]:
+        """The titles of the papers that have footnote numbers."""
+        catalog, numbers = self._tools.collection.catalog, self._asked.numbers
+        held = {number: catalog.find(id_) for id_, number in numbers.items()}
+        return {n: display(found.paper.title) for n, found in held.items() if found}
 
     def _found(self, alone: str, papers: int, writing: generated.Options) -> Found:
         parts: tuple[str, ...] = (alone,)
@@ -222,12 +240,18 @@ class _Pipeline:
             settings |= {"llm": self._calls.llm.name, "strict": asked.strict}
         if self._also:
             settings["also"] = list(self._also)
+        if request.told:
+            settings["told"] = sorted(map(list, request.told))
+        if asked.fusion is not None:
+            settings["fusion"] = asdict(asked.fusion)
         if written.context is not None:
             settings["context"] = dict(written.context)
         return settings
 
     def _kept(self, answer: Answer) -> Answer:
         """The answer with its id in the history; one that cannot be kept says so."""
+        if self._ended.is_set():
+            raise EndedError
         if self._tools.history is None:
             return answer
         try:
@@ -238,6 +262,8 @@ class _Pipeline:
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
+        if self._ended.is_set():
+            raise EndedError
         started = time.perf_counter()
         try:
             yield
@@ -246,10 +272,21 @@ class _Pipeline:
 
 
 def _spoken_of(asked: Asked) -> Sequence[str]:
-    """The papers that got their numbers last in the conversation: a follow-up may be about them."""
-    if not asked.history:
-        return ()
-    return sorted(asked.numbers, key=lambda id_: asked.numbers[id_])[-_REMEMBERED:]
+    """The papers that were mentioned last in the conversation: a follow-up may be about them."""
+    return list(asked.numbers)[-_REMEMBERED:] if asked.history else ()
+
+
+def _told(question: str, history: Sequence[Turn], held: Sequence[StoredPaper]) -> frozenset[Said]:
+    """The sentences that earlier answers quoted; none of them for a question asked again."""
+    if any(" ".join(before.split()) == question for before, _ in history):
+        return frozenset()
+    text = " ".join(answer for _, answer in history)
+    return frozenset(
+        (item.paper.id, index)
+        for item in held
+        for index, sentence in enumerate(item.texts)
+        if display(sentence) in text
+    )
 
 
 def _fewer(

@@ -17,7 +17,7 @@ from rag.events import Event, Finished
 from rag.health import Finding, examine
 from rag.models.crossencoder import CrossEncoder, open_crossencoder
 from rag.models.embedder import open_embedder
-from rag.models.llm import open_llm
+from rag.models.llm import EndpointModel, open_llm
 from rag.replaying import Replay, replay
 from rag.retrieval import Fusion
 from rag.schema import Answer, Filters, Hit, Paper, Sentence
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from llama_index.core.llms import LLM
     from llama_index.core.retrievers import BaseRetriever
 
+    from rag.fetch.pages import Source
+    from rag.fetch.taking import OnResume
     from rag.models.embedder import Embedder
     from rag.models.llm import LanguageModel
 
@@ -104,12 +106,21 @@ class Assistant:
         """
         settings = Settings.from_env(os.environ if environ is None else environ)
         path = settings.directory() if directory is None else Path(os.path.expanduser(directory))  # noqa: PTH111 (leaves ~nobody alone)
-        chosen = open_embedder(embedder or settings.embedder, api_key=settings.api_key)
         model = open_llm(
             None if llm == "none" else llm or settings.model,
             base_url=base_url or settings.base_url,
             api_key=settings.api_key,
             window=settings.window,
+        )
+        chosen = open_embedder(
+            embedder or settings.embedder,
+            api_key=settings.embedder_key,
+            shared_key=settings.api_key,
+            shared_with=(
+                model.base_url
+                if isinstance(model, EndpointModel)
+                else base_url or settings.base_url
+            ),
         )
         collection = Collection(path, create=create)
         if check:
@@ -129,6 +140,11 @@ class Assistant:
     def model(self) -> str | None:
         """The language model that writes answers; None where sentences are quoted."""
         return None if self._tools.llm is None else self._tools.llm.name
+
+    @property
+    def crossencoder(self) -> CrossEncoder | None:
+        """What reads questions and claims together with abstracts; None: nothing does."""
+        return self._tools.crossencoder
 
     @property
     def history(self) -> History | None:
@@ -183,6 +199,39 @@ class Assistant:
             on_progress or _silent,
             on_estimate or _unsaid,
         )
+
+    def fetch(
+        self,
+        source: Source,
+        *,
+        max_papers: int | None = None,
+        on_progress: OnProgress | None = None,
+        on_estimate: OnEstimate | None = None,
+        on_resume: OnResume | None = None,
+    ) -> AddReport:
+        """Add the papers of a live source: an `ArxivQuery`, or `DailyPapers` (see `rag.fetch`).
+
+        At most ``max_papers`` are taken. A fetch that was cut off goes on where it stopped;
+        ``on_resume`` is told of that, the other two as by `add`.
+
+        Raises:
+            FetchError: the source did not answer as it should; what came before it stays.
+            LockedError: another process is writing to the collection.
+            SettingError: the address of the source is not one.
+        """
+        from rag.fetch.taking import fetch_papers
+
+        with source.client(Settings.from_env(os.environ)) as client:
+            return fetch_papers(
+                self._collection,
+                self._embedder,
+                source,
+                client,
+                max_papers=max_papers,
+                on_progress=on_progress or _silent,
+                on_estimate=on_estimate or _unsaid,
+                on_resume=on_resume,
+            )
 
     def papers(self, filters: Filters | None = None) -> Iterator[Paper]:
         """Every paper that the filters let through, in order of arrival."""
@@ -295,7 +344,8 @@ class Assistant:
             history: earlier questions with their answers as text, oldest first.
             filters: which papers to look at.
             fusion: how meaning is weighed against words, where the default does not suit.
-            numbers: footnote numbers that papers (by id) already have in this conversation.
+            numbers: footnote numbers that papers (by id) already have in this conversation, in
+                order of last mention: a follow-up considers the papers mentioned last.
             papers: how many to read, where the default for the kind of question does not suit.
             strict: leave out what a language model wrote and the abstracts do not support,
                 instead of showing it as unsupported.
@@ -448,7 +498,9 @@ class Conversation:
 
     def _remember(self, answer: Answer) -> None:
         self._turns.append((answer.question, answer.text))
-        self._numbers |= {c.paper.id: c.number for c in answer.citations}
+        for citation in answer.citations:  # in order of last mention
+            self._numbers.pop(citation.paper.id, None)
+            self._numbers[citation.paper.id] = citation.number
 
 
 def _silent(stage: Stage, done: int, total: int | None) -> None:

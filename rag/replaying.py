@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from rag.answering.question import Kind
 from rag.asking import Answering, Asked
 from rag.events import Finished
+from rag.retrieval import Fusion
 from rag.schema import Answer, Filters
 from rag.searching import Tools
 
@@ -36,13 +38,16 @@ def replay(tools: Tools, before: Answer) -> Replay:
     asked = Asked(
         before.question,
         filters=Filters(**filters) if filters else None,
+        fusion=Fusion(**_mapping(settings.get("fusion"))) if settings.get("fusion") else None,
         numbers={citation.paper.id: citation.number for citation in before.citations},
         papers=options.get("papers"),
         strict=bool(settings.get("strict")),
         split=options.get("split"),
         quoting=settings.get("llm") is None,
         alone=before.standalone_question,
+        kind=Kind(settings["kind"]) if settings.get("kind") in set(Kind) else None,
         also=settings.get("also") or (),
+        told=frozenset((str(id_), int(index)) for id_, index in settings.get("told") or ()),
     )
     for event in Answering(replace(tools, history=None), asked):
         if isinstance(event, Finished):
@@ -54,20 +59,23 @@ def changes(before: Answer, now: Answer) -> Iterator[str]:
     """What is different, from causes to consequences; ids, times and tokens do not count."""
     for name in ("version", "fingerprint", "papers", "embedder", "embedder_checksum"):
         yield from _changed(f"collection {name}", before.collection, now.collection, name)
-    names = sorted({*before.settings, *now.settings} - {"context"})
-    for name in names:
+    for name in sorted({*before.settings, *now.settings}):
         yield from _changed(f"setting {name}", before.settings, now.settings, name)
     yield from _differs("model", before.model, now.model)
     yield from _differs("prompts", _asked_again(before.prompts), _asked_again(now.prompts))
     yield from _retrieval(before, now)
     yield from _differs("mode", before.mode, now.mode)
     yield from _differs("declined", before.declined, now.declined)
+    if _moved(before.confidence, now.confidence):
+        yield from _differs("confidence", before.confidence, now.confidence)
+    nearest, closest = ([paper.id for paper in a.suggestions] for a in (before, now))
+    yield from _differs("suggestions", ", ".join(nearest), ", ".join(closest))
     quotes, new = ({(c.paper.id, c.start) for c in a.citations} for a in (before, now))
     if quotes != new:
         yield f"citations: {len(quotes - new)} fewer, {len(new - quotes)} new"
     statuses, verdicts = ([c.verdict.status.value for c in a.claims] for a in (before, now))
     yield from _differs("verdicts", ", ".join(statuses), ", ".join(verdicts))
-    if before.text != now.text:
+    if (before.text, before.message) != (now.text, now.message):
         yield "text: not the same"
     yield from _differs("notes", " ".join(before.notes), " ".join(now.notes))
 
@@ -88,14 +96,22 @@ def _retrieval(before: Answer, now: Answer) -> Iterator[str]:
             yield f"newly retrieved: {titles[id_]}"
     if set(held) == set(found) and held != found:
         yield "papers: the same in another order"
-    scores = {(hit.paper.id, hit.passage.start): hit.score for hit in before.hits}
-    shifts = [
-        abs(hit.score - scores[hit.paper.id, hit.passage.start])
-        for hit in now.hits
-        if (hit.paper.id, hit.passage.start) in scores
-    ]
+    scores, others = (
+        {(hit.paper.id, hit.passage.start, hit.passage.end): hit.score for hit in answer.hits}
+        for answer in (before, now)
+    )
+    both = set(held) & set(found)
+    fewer = sum(place[0] in both for place in scores.keys() - others.keys())
+    more = sum(place[0] in both for place in others.keys() - scores.keys())
+    if fewer or more:
+        yield f"passages of the same papers: {fewer} fewer, {more} new"
+    shifts = [abs(others[place] - scores[place]) for place in scores.keys() & others.keys()]
     if shifts and max(shifts) > _SAME_SCORE:
         yield f"scores: moved by up to {max(shifts):.3g}"
+
+
+def _moved(before: float | None, now: float | None) -> bool:
+    return abs(before - now) > _SAME_SCORE if before is not None and now is not None else True
 
 
 def _changed(

@@ -203,6 +203,14 @@ class Claim:
         """The footnote numbers shown after the sentence, ascending, each once."""
         return tuple(sorted({citation.number for citation in self.citations}))
 
+    @property
+    def doubt(self) -> str:
+        """What a reader has to know: "not supported", "not checked", or nothing."""
+        if self.verdict.status is Status.UNSUPPORTED:
+            return "not supported"
+        unchecked = self.verdict.status is Status.UNCHECKED and self.citations
+        return "not checked" if unchecked else ""
+
 
 class DeclineReason(StrEnum):
     """Why a question was not answered."""
@@ -281,25 +289,31 @@ class Answer:
     @property
     def text(self) -> str:
         """The answer with ``[1]`` markers; the reason in words when it was declined."""
+        return self._text(doubts=False)
+
+    def _text(self, *, doubts: bool) -> str:
         if self.declined is not None:
             return self.message
         parts = []
         for claim in self.claims:
             marker = f" [{', '.join(map(str, claim.numbers))}]" if claim.numbers else ""
-            parts.append(f"{claim.lead}{claim.text}{marker}")
+            doubt = f" ({claim.doubt})" if doubts and claim.doubt else ""
+            parts.append(f"{claim.lead}{claim.text}{marker}{doubt}")
         return "".join(parts).strip()
 
     def __str__(self) -> str:
-        lines = [self.text]
+        lines = [self._text(doubts=True)]
         numbered = {citation.number: citation.paper for citation in self.citations}
         lines += [""] if numbered else []
         lines += [f"[{number}] {paper.title}" for number, paper in sorted(numbered.items())]
-        doubted = [claim for claim in self.claims if claim.verdict.status is Status.UNSUPPORTED]
+        doubted = [claim for claim in self.claims if claim.doubt]
         lines += [""] if doubted else []
-        lines += [f"Not supported: “{claim.text}” ({claim.verdict.reason})" for claim in doubted]
+        lines += [f"{c.doubt.capitalize()}: “{c.text}” ({c.verdict.reason})" for c in doubted]
         if self.suggestions:
             lines += ["", "Nearest papers:"]
             lines += [f"- {paper.title}" for paper in self.suggestions]
+        for note in self.notes:
+            lines += ["", note]
         return "\n".join(lines)
 
     def to_json(self) -> str:

@@ -61,7 +61,7 @@ def own_rows(scorer: ReadingScorer, items: Sequence[Item]) -> list[tuple[list[fl
         asked += [(q, False) for q in item["unanswerable"]]
         for question, answerable in asked:
             [(_, whole)] = scorer.features(question, [abstract])
-            rows.append(([whole[0], *whole[-2:]], answerable))
+            rows.append(([whole[0], whole[-1]], answerable))
     return rows
 
 

@@ -99,9 +99,9 @@ def show_answer(answer: Answer) -> None:
         if paper.link:
             line(paper.link, "dim", indent=4)
     for claim in answer.claims:
-        if claim.verdict.status == "unsupported":
+        if claim.doubt:
             line()
-            line(f"Not supported: “{claim.text}” ({claim.verdict.reason})", "yellow")
+            line(f"{claim.doubt.capitalize()}: “{claim.text}” ({claim.verdict.reason})", "yellow")
     _show_notes(answer)
 
 

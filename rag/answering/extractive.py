@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.answering.question import Kind, Turn
+from rag.answering.question import Kind
 from rag.answering.rules.names import missing_share, names
+from rag.answering.rules.orders import gives_orders
 from rag.answering.scoring import Abstract, Judged, SentenceScorer
 from rag.ingest.cleaning import display
 from rag.schema import (
@@ -23,6 +24,12 @@ from rag.store.catalog import StoredPaper
 MODE = "extractive"
 NOTE = "Extractive: every sentence is quoted from an abstract; no language model took part."
 _NAMED_AMONG = 5
+_AGAIN = 0.5
+"""A sentence is not quoted again while a new one scores at least this share of the best."""
+
+Said = tuple[str, int]
+"""A sentence that was quoted before: its paper's id and its index."""
+
 _VERBATIM = Verdict(Status.SUPPORTED, "T0 exact", "it is this sentence of the abstract, verbatim")
 
 
@@ -43,7 +50,7 @@ class Options:
     sentences: int
     sentence: float
     paper_share: float
-    answerable: float = 0.35
+    answerable: float = 0.3
     near: float = 0.45
 
     @classmethod
@@ -53,7 +60,7 @@ class Options:
 
 
 _BY_KIND = {
-    Kind.FACT: Options(papers=8, cited_papers=2, sentences=4, sentence=0.1, paper_share=0.6),
+    Kind.FACT: Options(papers=8, cited_papers=2, sentences=4, sentence=0.05, paper_share=0.6),
     Kind.LIST: Options(papers=12, cited_papers=8, sentences=3, sentence=0.15, paper_share=0.15),
     Kind.COMPARISON: Options(
         papers=12, cited_papers=6, sentences=3, sentence=0.15, paper_share=0.15
@@ -65,8 +72,9 @@ _BY_KIND = {
 class Request:
     """A question with all that is needed to answer it.
 
-    ``held`` are the retrieved papers, best first; ``numbers`` the footnote numbers that papers
-    already have in this conversation, by paper id.
+    ``held`` are the retrieved papers, best first; ``told`` the sentences (paper id, index) that
+    this conversation quoted before; ``numbers`` the footnote numbers that papers already have in
+    it, by paper id.
     """
 
     question: str
@@ -74,7 +82,7 @@ class Request:
     kind: Kind
     hits: tuple[Hit, ...]
     held: tuple[StoredPaper, ...]
-    history: Sequence[Turn] = ()
+    told: frozenset[Said] = frozenset()
     numbers: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -110,6 +118,8 @@ def compose(request: Request, judged: Sequence[Judged], options: Options) -> Rep
     if confidence is None or confidence < options.answerable:
         return replace(declined(request, options.near), confidence=confidence)
     chosen = _choose(request, judged, options)
+    if not chosen:
+        return replace(declined(request, options.near), confidence=confidence)
     return Reply(claims=_claims(request, chosen), confidence=confidence, notes=(NOTE,))
 
 
@@ -143,15 +153,20 @@ class _Chosen:
 
 def _choose(request: Request, judged: Sequence[Judged], options: Options) -> list[_Chosen]:
     """Which sentences of which papers to quote: papers by their best sentence, best first."""
-    told = " ".join(answer for _, answer in request.history)
-    new = [_untold(held, told) for held in request.held]
-    if not any(new):  # all was said before: say it again rather than nothing
-        new = [list(range(len(held.spans))) for held in request.held]
-    best = {
-        paper: judged[paper].relevance * max(judged[paper].sentences[i] for i in sentences)
-        for paper, sentences in enumerate(new)
-        if sentences
-    }
+    every = [
+        [i for i, text in enumerate(held.texts) if not gives_orders(text)] for held in request.held
+    ]
+    new = [
+        [i for i in every[paper] if (held.paper.id, i) not in request.told]
+        for paper, held in enumerate(request.held)
+    ]
+    best, anew = _best(every, judged), _best(new, judged)
+    if not best:
+        return []
+    if max(anew.values(), default=0.0) >= _AGAIN * max(best.values()):
+        best = anew
+    else:  # what was said before is the answer: say it again
+        new = every
     ranked = sorted(best, key=lambda paper: (-best[paper], paper))[: options.cited_papers]
     enough = best[ranked[0]] * options.paper_share
     return [
@@ -161,8 +176,13 @@ def _choose(request: Request, judged: Sequence[Judged], options: Options) -> lis
     ]
 
 
-def _untold(held: StoredPaper, told: str) -> list[int]:
-    return [i for i, text in enumerate(held.texts) if display(text) not in told]
+def _best(candidates: Sequence[Sequence[int]], judged: Sequence[Judged]) -> dict[int, float]:
+    """By paper (its place), the score of its best candidate sentence."""
+    return {
+        paper: judged[paper].relevance * max(judged[paper].sentences[i] for i in sentences)
+        for paper, sentences in enumerate(candidates)
+        if sentences
+    }
 
 
 def _quoted(

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rag.answering.question import asks_for_number
 from rag.answering.rules.names import missing_share
-from rag.answering.rules.numbers import numbers
 from rag.ingest.cleaning import display
 from rag.models.crossencoder import CrossEncoder
 from rag.reranking import logit, pair_of
@@ -155,19 +153,19 @@ class SimilarityScorer:
 
 # Fitted by training/fit_reading.py on ../shared/reader-data's dev split, which the cross-encoder
 # was not trained on. Features: see `ReadingScorer`.
-READ_SENTENCE = Logistic((0.91, 1.01, -1.09, 1.13), -0.25)
-READ_RELEVANCE = Logistic((0.55, 0.49, 1.08, 6.48, 2.58, -1.38, 0.99), -6.44)
-READ_ANSWERABLE = Logistic((0.90, -1.21, -0.07), 0.27)
+READ_SENTENCE = Logistic((0.89, 1.33, -1.11, 1.03), -0.42)
+READ_RELEVANCE = Logistic((0.65, 0.38, 2.10, 5.87, 2.74, -1.19), -6.66)
+READ_ANSWERABLE = Logistic((0.98, -1.23), 0.34)
 
 
 class ReadingScorer:
     """Scores by reading: a cross-encoder's word, weighed with likeness.
 
     For a sentence the features are the logit of its reading and the three of `SimilarityScorer`.
-    For an abstract they are the logits of "answerable" and of its best sentence, the three, the
-    share of the question's names that it does not hold, and whether (1 or 0) a number is asked for
-    and its two best sentences hold none. Its relevance rests on all of these, whether it answers
-    only on the first logit and the last two: a look-alike is as near as the paper that answers.
+    For an abstract they are the logits of "answerable" and of its best sentence, the three, and the
+    share of the question's names that it does not hold. Its relevance rests on all of these,
+    whether it answers only on the first and the last: a look-alike is as near as the paper that
+    answers.
     """
 
     def __init__(self, encoder: CrossEncoder, similarity: SimilarityScorer) -> None:
@@ -179,7 +177,7 @@ class ReadingScorer:
         return [
             Judged(
                 tuple(READ_SENTENCE(*s) for s in sentences),
-                READ_ANSWERABLE(whole[0], *whole[-2:]),
+                READ_ANSWERABLE(whole[0], whole[-1]),
                 READ_RELEVANCE(*whole),
             )
             for sentences, whole in self.features(question, abstracts)
@@ -198,17 +196,10 @@ class ReadingScorer:
             logits = [logit(chance) for chance in reading.sentences]
             sentences = [(read, *rest) for read, rest in zip(logits, like, strict=True)]
             best = max(logits, default=logit(0.0))
-            missing = _missing(question, abstract, logits)
-            result.append((list(sentences), (logit(reading.answerable), best, *whole, *missing)))
+            texts = [display(text) for text in (abstract.paper.title, *abstract.sentences)]
+            missing = missing_share(question, texts)
+            result.append((list(sentences), (logit(reading.answerable), best, *whole, missing)))
         return result
-
-
-def _missing(question: str, abstract: Abstract, logits: Sequence[float]) -> tuple[float, float]:
-    """What is asked for but not there: the share of names, and whether a number is."""
-    texts = [display(text) for text in (abstract.paper.title, *abstract.sentences)]
-    best = sorted(range(len(logits)), key=lambda i: -logits[i])[:2]
-    unnumbered = asks_for_number(question) and not any(numbers(texts[1 + i]) for i in best)
-    return missing_share(question, texts), float(unnumbered)
 
 
 def _share(asked: set[str], inside: set[str], weights: Mapping[str, float]) -> float:
