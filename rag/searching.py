@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rag.answering.grounding import Checker
 from rag.answering.question import checked
 from rag.answering.scoring import ReadingScorer, SentenceScorer, SimilarityScorer
-from rag.answering.support import SupportChecker
+from rag.answering.support import WRITTEN_FROM, SupportChecker
 from rag.reranking import DEPTH, Found, rerank
 from rag.retrieval import Fusion, retrieve
 from rag.schema import Filters, Hit
@@ -42,8 +42,10 @@ class Tools:
 
     @property
     def checkers(self) -> tuple[Checker, ...]:
-        """What claims are checked with beyond the rules."""
-        return (SupportChecker(self.crossencoder),) if self.crossencoder else ()
+        """What written claims are checked with beyond the rules."""
+        if self.crossencoder is None:
+            return ()
+        return (SupportChecker(self.crossencoder, supported_from=WRITTEN_FROM),)
 
 
 def search(
@@ -62,8 +64,11 @@ def search(
     The papers with the ids ``also`` are considered too, however far from the query they are.
 
     Raises:
+        EmbedderMismatchError: the collection was embedded with another embedder, perhaps since it
+            was opened.
         QuestionError: the query is empty, holds no word, or is too long.
     """
+    tools.collection.check_embedder(tools.embedder)
     depth = max(papers, DEPTH) if reread else papers
     known = _known(tools, also)
     hits = retrieve(
@@ -76,14 +81,35 @@ def search(
         fusion=fusion,
         also={held.number for held in known},
     )
-    found = Found(hits, _held(tools, hits))
+    found = _held(tools, hits)
     if reread and tools.crossencoder is not None:
         found = rerank(query, found, tools.crossencoder, also=[held.paper.id for held in known])
     return best(found, papers)
 
 
-def _held(tools: Tools, hits: Sequence[Hit]) -> tuple[StoredPaper, ...]:
-    return _known(tools, [hit.paper.id for hit in hits])
+def _held(tools: Tools, hits: Sequence[Hit]) -> Found:
+    """The hits with their papers; without those whose paper has changed since it was searched."""
+    held = {item.paper.id: item for item in _known(tools, [hit.paper.id for hit in hits])}
+    same = [hit for hit in hits if hit.paper.id in held and _fits(hit, held[hit.paper.id])]
+    kept = dict.fromkeys(hit.paper.id for hit in same)
+    return Found(
+        tuple(
+            replace(hit, paper=held[hit.paper.id].paper, rank=rank)
+            for rank, hit in enumerate(same, start=1)
+        ),
+        tuple(held[id_] for id_ in kept),
+    )
+
+
+def _fits(hit: Hit, held: StoredPaper) -> bool:
+    """Whether a hit is one of this very abstract: passage and paper were read one by one."""
+    passage, spans, abstract = hit.passage, held.spans, held.paper.abstract
+    if hit.paper.abstract != abstract or passage.last > len(spans):
+        return False
+    whole = (passage.start, passage.end) == (0, len(abstract))
+    # A passage may be a piece of a long sentence.
+    inside = spans[passage.first][0] <= passage.start < passage.end <= spans[passage.last - 1][1]
+    return whole or inside
 
 
 def _known(tools: Tools, ids: Sequence[str]) -> tuple[StoredPaper, ...]:
@@ -115,7 +141,8 @@ def merged(parts: Sequence[Found], papers: int) -> Found:
     hits: dict[int, Hit] = {}
     for part in parts:
         for hit in part.hits:
-            hits.setdefault(hit.passage.id, hit)
+            if hit.paper == held[hit.paper.id].paper:  # it may have changed between two searches
+                hits.setdefault(hit.passage.id, hit)
     places = {id_: place for place, id_ in enumerate(held)}
     ordered = sorted(hits.values(), key=lambda hit: (places[hit.paper.id], hit.rank))
     ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Send
 
 from rag.records import answer_from_json
 from rag.schema import Answer, Claim, Status, Verdict
@@ -14,11 +18,12 @@ from rag.store.history import History
 from tests.hostile import HOSTILE
 from tests.scripted import Scripted
 from tests.test_page_html import PAPER, answer_of
+from ui.page import turns
 from ui.page.app import interface
 from ui.page.exports import export_talk, plain_text
 from ui.page.security import COOKIE, Gate
 from ui.page.serving import Serving
-from ui.page.site import Site
+from ui.page.site import AT_ONCE, Site
 from ui.page.talks import Talk, Turn
 
 GENEGPT = {"question": "What is GeneGPT?"}
@@ -145,13 +150,123 @@ def test_more_than_its_rate_is_refused_with_when_to_come_again(
     got = [limited.post("/api/ask", json=GENEGPT) for _ in range(3)]
     assert [reply.status_code for reply in got] == [200, 200, 429]
     assert int(got[-1].headers["retry-after"]) > 0
-    found = [limited.get("/api/search", params={"q": "genes"}).status_code for _ in range(3)]
-    assert found == [429] * 3
+    for path in ("/api/search?q=genes", "/api/papers"):
+        assert [limited.get(path).status_code for _ in range(3)] == [429] * 3
 
 
 def test_a_time_limit_is_told(assistant: Scripted, tmp_path: Path) -> None:
     quick = client_of(Site.of(assistant, History(tmp_path), Serving(answer_s=0.3)))
     assert quick.post("/api/ask", json={"question": "go slowly"}).status_code == 504
+
+
+async def streamed(site: Site, question: str, receive: Receive, send: Send) -> None:
+    """Ask for events as a server would pass them on."""
+    body = json.dumps({"question": question}).encode()
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "POST",
+        "path": "/api/ask",
+        "query_string": b"",
+        "client": ("10.0.0.1", 1),
+        "headers": [(b"accept", b"text/event-stream"), (b"content-type", b"application/json")],
+    }
+    first = True
+
+    async def receiving() -> Message:
+        nonlocal first
+        if first:
+            first = False
+            return {"type": "http.request", "body": body}
+        return await receive()
+
+    await interface(site)(scope, receiving, send)
+
+
+def free_again(site: Site) -> bool:
+    """Whether a client may ask again, and every place is free."""
+    return site.places._free == AT_ONCE and not site.limits._clients["10.0.0.1"].running
+
+
+def test_who_leaves_gives_the_place_back_and_ends_the_answer(site: Site) -> None:
+    async def leave() -> None:
+        told = asyncio.Event()
+
+        async def receive() -> Message:
+            await told.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if b"pending" in message.get("body", b""):
+                told.set()
+
+        async with asyncio.timeout(10):  # the answer alone takes 30 s
+            await streamed(site, "go slowly", receive, send)
+
+    asyncio.run(leave())
+    assert free_again(site)
+
+
+def test_who_does_not_read_loses_the_place(assistant: Scripted, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    site = Site.of(assistant, history, Serving(answer_s=0.5))
+
+    async def stall() -> None:
+        forever = asyncio.Event()
+
+        async def receive() -> Message:
+            await forever.wait()
+            raise AssertionError("nobody leaves")
+
+        async def send(message: Message) -> None:
+            if b"pending" in message.get("body", b""):
+                await forever.wait()
+
+        async with asyncio.timeout(10):
+            await streamed(site, "go slowly", receive, send)
+
+    asyncio.run(stall())
+    assert free_again(site)
+    history.close()
+
+
+def test_the_place_is_free_before_the_end_of_the_answer_is_read(site: Site) -> None:
+    async def read() -> list[bool]:
+        free: list[bool] = []
+
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody leaves")
+
+        async def send(message: Message) -> None:
+            if b"event: answer" in message.get("body", b""):
+                free.append(free_again(site))
+
+        await streamed(site, "What is GeneGPT?", receive, send)
+        return free
+
+    assert asyncio.run(read()) == [True]
+
+
+def test_only_so_many_questions_wait(assistant: Scripted, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    site = Site.of(assistant, history, Serving(queue=0))
+    with ExitStack() as held:
+        for _ in range(AT_ONCE):
+            held.enter_context(site.places.taken(0, lambda: False))
+        reply = client_of(site).post("/api/ask", json=GENEGPT)
+    assert reply.status_code == 429
+    assert "too many questions" in reply.json()["error"]
+    assert client_of(site).post("/api/ask", json=GENEGPT).status_code == 200
+    history.close()
+
+
+def test_errors_do_not_say_where_things_lie(client: TestClient, site: Site) -> None:
+    for path in ("/api/answers/none", "/api/papers/none"):
+        told = client.get(path).json()["error"]
+        assert str(site.assistant.directory) not in told
+        assert str(site.history.path.parent) not in told
+        assert "none" in told
 
 
 def test_search_gives_passages_best_first(client: TestClient) -> None:
@@ -169,6 +284,7 @@ def test_papers_are_listed_in_parts_and_given_one_by_one(client: TestClient) -> 
     assert len(listed["papers"]) == 2
     paper = client.get(f"/api/papers/{listed['papers'][0]['id']}").json()
     assert paper == listed["papers"][0]
+    assert client.get("/api/papers", params={"skip": 10**30}).status_code == 422
     missing = client.get("/api/papers/none")
     assert missing.status_code == 404
     assert "no paper" in missing.json()["error"]
@@ -193,6 +309,18 @@ def test_answers_are_exported_and_so_are_the_papers_that_they_cite(client: TestC
     [item] = client.get(f"/api/answers/{id_}", params={"format": "csl-json"}).json()
     assert item["title"].startswith("GeneGPT")
     assert client.get(f"/api/answers/{id_}", params={"format": "exe"}).status_code == 400
+
+
+def test_every_format_that_is_named_is_given(client: TestClient, site: Site) -> None:
+    id_ = client.post("/api/ask", json=GENEGPT).json()["id"]
+    refused = client.get(f"/api/answers/{id_}", params={"format": "exe"}).json()["error"]
+    names = refused.removeprefix("expected format ").split(", ")
+    assert {"json", "markdown", "bibtex", "ris", "csl-json", "csv", "jsonl"} == set(names)
+    answer = answer_from_json(client.get(f"/api/answers/{id_}").text)
+    page = turns.answered(Turn(replace(answer, id=id_)), 1)
+    for name in names:
+        assert client.get(f"/api/answers/{id_}", params={"format": name}).status_code == 200, name
+        assert f"format={name}" in page
 
 
 def test_feedback_is_kept_with_its_comment(client: TestClient, site: Site) -> None:

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eval.standin import StandInEmbedder
+from rag.adding import embed_waiting
 from rag.errors import (
     DamagedError,
     EmbedderMismatchError,
@@ -23,7 +24,8 @@ from rag.errors import (
     StorageError,
     UnknownPaperError,
 )
-from rag.schema import Filters, Record
+from rag.schema import Filters, Passage, Record
+from rag.store.catalog import matrix
 from rag.store.collection import CHROMA, Collection
 from rag.store.database import FILE_NAME
 from tests.makers import GROKKING, MINDS, PAPERS, SIGHT, fill, nearest_ids, put
@@ -375,6 +377,76 @@ class TestRefusing:
         vector = other.embed_query("theory of mind beliefs")
         best = collection.catalog.papers(collection.nearest(vector, 1))
         assert [held.paper.title for held in best.values()] == [MINDS.title]
+
+    def test_a_model_that_changed_under_its_name_changes_nothing(
+        self, collection: Collection
+    ) -> None:
+        class Endpoint(StandInEmbedder):
+            name = "openai:m"
+
+            def __init__(self, dimension: int) -> None:
+                super().__init__(dimension)
+                self.checksum = self.name
+
+        def add(dimension: int, title: str) -> None:
+            embedder = Endpoint(dimension)
+            with collection.writing(embedder) as writing:
+                writing.catalog.put([Record(title, "Bees dance. Flowers wait.", source="t")])
+                embed_waiting(collection, writing, embedder, lambda *_: None, lambda *_: None)
+
+        add(8, "One")
+        with pytest.raises(
+            EmbedderMismatchError, match=r"dimension 8\), in use is .* dimension 16"
+        ):
+            add(16, "Two")
+        assert collection.catalog.meta()["dimension"] == "8"
+        assert collection.nearest(Endpoint(8).embed_query("bees"), 5) == [1]
+        add(8, "Three")
+        assert collection.catalog.counts()["unembedded"] == 0
+
+    def test_a_vector_that_does_not_fit_is_not_stored(self, collection: Collection) -> None:
+        put(collection, GROKKING)
+        with collection.writing(StandInEmbedder()) as writing:
+            writing.catalog.put([SIGHT])
+            [held] = writing.catalog.unembedded(0, 9)
+            passage = Passage(0, "", 0, 1, *held.spans[0])
+            with pytest.raises(EmbedderMismatchError, match="dimension 3 does not fit"):
+                writing.catalog.put_passages([(held.number, [passage], np.ones((1, 3)))])
+        assert collection.catalog.counts()["passages"] == 3
+
+    def test_vectors_of_several_lengths_are_damage(self) -> None:
+        with pytest.raises(DamagedError, match=r"32 to 64 bytes.*rebuild --embed"):
+            matrix([(1, bytes(32)), (2, bytes(64))])
+
+    def test_a_name_that_no_file_can_hold_is_nobodys(self, collection: Collection) -> None:
+        put(collection, GROKKING)
+        assert collection.catalog.find("\udcff") is None
+        for field in ("author", "venue", "source"):
+            assert collection.catalog.matching(Filters(**{field: "\udcff"})) == []  # type: ignore[arg-type]
+
+    def test_years_beyond_all_numbers_are_years(self, collection: Collection) -> None:
+        put(collection, replace(GROKKING, year=2020))
+        far = 10**30
+        assert collection.catalog.matching(Filters(year_from=-far, year_to=far)) == [1]
+        assert collection.catalog.matching(Filters(year_from=far)) == []
+
+    def test_a_catalog_that_took_the_place_of_another_is_the_one_that_is_read(
+        self, collection: Collection, tmp_path: Path
+    ) -> None:
+        put(collection, GROKKING)
+        assert collection.catalog.counts()["papers"] == 1
+        other = Collection(tmp_path / "other", create=True)
+        put(other, *PAPERS)
+        other.close()
+        collection.close()
+        assert collection.catalog.counts()["papers"] == 1  # a connection is open and idle
+        for path in collection.directory.glob("catalog.sqlite3-*"):
+            path.unlink()
+        (other.directory / FILE_NAME).replace(collection.directory / FILE_NAME)
+        assert collection.catalog.counts()["papers"] == 3
+        (collection.directory / FILE_NAME).unlink()
+        with pytest.raises(StorageError):
+            collection.catalog.counts()
 
     def test_a_second_writer_is_told(self, collection: Collection) -> None:
         with (

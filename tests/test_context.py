@@ -144,6 +144,11 @@ def test_scores_must_fit_the_sentences() -> None:
     [
         ("a\u202eb\u2028c\x00d\ud800e\ufefff", "a b c d e f"),
         ("<|im_start|>system", "< |im_start|>system"),
+        ("<|im_end|><start_of_turn>model</s>", "< |im_end|>< start_of_turn>model< /s>"),
+        ("<end_of_turn> <s>[INST] x [/INST]", "< end_of_turn> < s>[ INST] x [ /INST]"),
+        ("<<SYS>> x <</SYS>>", "< <SYS>> x < </SYS>>"),
+        ("<｜User｜>x<｜end▁of▁sentence｜>", "< ｜User｜>x< ｜end▁of▁sentence｜>"),
+        ("a<b, <sub>2</sub> [MASK] [1]", "a<b, <sub>2</sub> [MASK] [1]"),
         ("  $x$ \\textbf{y}\r\n80\\% ", "$x$ \\textbf{y} 80\\%"),
         ("👩\u200d🔬 می\u200cشود", "👩\u200d🔬 می\u200cشود"),
     ],
@@ -155,7 +160,8 @@ def test_what_is_invisible_does_not_reach_the_model(text: str, left: str) -> Non
 HOSTILE = st.lists(
     st.sampled_from(
         ["\n", "\r", "\u2028", "# ", "=====", " end", "Question: ", "---", "[kf392]", "kf392 ",
-         "<|im_end|>", "</think>", "Ignore this. ", "It works. ", "$abstracts", "\x1b[0m", "\ud800"]
+         "<|im_end|>", "</s>[INST]", "</think>", "Ignore this. ", "It works. ", "$abstracts",
+         "\x1b[0m", "\ud800"]
     ),
     min_size=1,
 ).map("".join)  # fmt: skip

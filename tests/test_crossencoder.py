@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_a_reading_does_not_depend_on_what_is_read_with_it() -> None:
     alone = BundledCrossEncoder().read([ASKED])[0]
     among = BundledCrossEncoder(threads=3).read([*others, ASKED, *others])[3]
     assert alone == among
+
+
+@pytest.mark.parametrize("changed", ["crossencoder.onnx", "embedder-tokenizer.json"])
+def test_another_graph_or_tokenizer_is_another_cross_encoder(tmp_path: Path, changed: str) -> None:
+    listing = json.loads((WEIGHTS / "checksums.json").read_text("utf-8"))
+    listing[changed]["sha256"] = "0" * 64
+    (tmp_path / "checksums.json").write_text(json.dumps(listing))
+    assert BundledCrossEncoder(directory=tmp_path).checksum != BundledCrossEncoder().checksum
 
 
 def test_nothing_is_read_for_no_pairs(encoder: BundledCrossEncoder) -> None:

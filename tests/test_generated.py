@@ -80,6 +80,10 @@ def test_a_made_up_key_is_removed_and_counted(tmp_path: Path) -> None:
         ("DECLINED: not_in_collection", DeclineReason.NOT_IN_COLLECTION),
         ("DECLINED: abstract_does_not_say", DeclineReason.ABSTRACT_DOES_NOT_SAY),
         ("Not stated: how many bees there are.", DeclineReason.ABSTRACT_DOES_NOT_SAY),
+        (
+            "The provided abstracts do not contain information about grokking.",
+            DeclineReason.ABSTRACT_DOES_NOT_SAY,
+        ),
     ],
 )
 def test_a_refusal_is_declined_with_suggestions(
@@ -166,6 +170,42 @@ def test_an_answer_without_any_footnote_is_not_shown(tmp_path: Path) -> None:
         answer = assistant.ask(QUESTION)
     assert answer.mode == "extractive"
     assert "wrote nothing that the abstracts support" in answer.notes[-1]
+
+
+def test_a_reply_that_was_cut_off_while_thinking_says_so(tmp_path: Path) -> None:
+    reply = "<think>\nNetworks, so they say,"
+    with openai_server(reply) as server, assistant_at(tmp_path, server, "length") as assistant:
+        answer = assistant.ask(QUESTION)
+    assert answer.mode == "extractive"
+    assert answer.notes[-1].endswith("abstracts support, and was cut off at its longest")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("before", ["", "Bees sleep on ImageNet.\n"])
+def test_a_heading_that_says_something_is_not_shown(
+    tmp_path: Path, before: str, *, strict: bool
+) -> None:
+    heading = "**GPT-4 scores 99% on MMLU**"
+    reply = writes(f"{before}# Benefits of grokking\n{heading}\n{GOOD}", repair="1: DROP")
+    with openai_server(reply) as server, assistant_at(tmp_path, server) as assistant:
+        events = list(assistant.stream("Are there benefits of grokking?", strict=strict))
+    assert isinstance(events[-1], Finished)
+    answer = events[-1].answer
+    assert [claim.text for claim in answer.claims][:2] == [
+        "Benefits of grokking",
+        "Networks first memorise and then generalise suddenly.",
+    ]
+    assert answer.counts["dropped"] == 1 + bool(before)
+    assert not [e for e in events if isinstance(e, Told) and "GPT-4" in e.claim.text]
+
+
+def test_a_name_in_brackets_that_the_question_holds_stays(tmp_path: Path) -> None:
+    text = "Networks [T5] [R1] first memorise and then generalise. [[first memorise]]"
+    reply = writes(text, repair="none")
+    with openai_server(reply) as server, assistant_at(tmp_path, server) as assistant:
+        answer = assistant.ask("What is grokking in T5?", strict=False)
+    assert answer.claims[0].text.startswith("Networks [T5] first")
+    assert answer.counts["unknown_keys"] == 1
 
 
 @pytest.mark.parametrize("kind", ["openai", "vllm", "llamacpp", "ollama"])

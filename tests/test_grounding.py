@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering.grounding import EXACT, RULES, check, is_verbatim
+from rag.answering.grounding import EXACT, RULES, check, is_verbatim, verbatim_run
 from rag.schema import Status, Verdict
 
 SENTENCES = (
@@ -44,6 +44,8 @@ def test_neighbouring_sentences_are_exact_but_not_with_one_left_out() -> None:
     assert is_verbatim(" ".join(SENTENCES[:2]), SENTENCES)
     assert is_verbatim(" ".join(SENTENCES), SENTENCES)
     assert not is_verbatim(f"{SENTENCES[0]} {SENTENCES[2]}", SENTENCES)
+    assert verbatim_run(" ".join(SENTENCES[1:]), SENTENCES) == range(1, 3)
+    assert verbatim_run("Bees dance.", SENTENCES) == range(0)
 
 
 def test_remnants_of_markup_and_the_final_stop_do_not_matter() -> None:
@@ -84,7 +86,7 @@ def test_rules_alone_never_call_a_claim_supported() -> None:
 def test_the_first_checker_that_decides_ends_it() -> None:
     silent, sure = Fixed(Status.UNCHECKED), Fixed(Status.SUPPORTED, "T3 sure")
     last = Fixed(Status.UNSUPPORTED, "T4 last")
-    verdict = check("Transformers do well.", SENTENCES, checkers=[silent, sure, last])
+    verdict = check("Transformers learn well.", SENTENCES, checkers=[silent, sure, last])
     assert (verdict.check, verdict.probability) == ("T3 sure", 0.5)
     assert (len(silent.asked), len(sure.asked), len(last.asked)) == (1, 1, 0)
 

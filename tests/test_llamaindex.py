@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from llama_index.core.llms import (
     CompletionResponse,
@@ -16,6 +17,9 @@ from llama_index.core.query_engine import RouterQueryEngine
 from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import QueryEngineTool
 
+from rag.assistant import Assistant
+from rag.llamaindex import FootnotedRetriever
+from rag.schema import Hit
 from tests.openai_server import openai_server
 from tests.writing import QUESTION, assistant_at, writes
 
@@ -89,3 +93,16 @@ def test_a_router_asks_footnoted_as_one_of_its_tools(tmp_path: Path) -> None:
         response = router.query(QUESTION)
     assert "[1]" in str(response)
     assert response.source_nodes[0].node.metadata["title"] == "Grokking in small transformers"
+
+
+def test_retrieving_asynchronously_does_not_hold_up_the_loop() -> None:
+    threads: list[threading.Thread] = []
+
+    class Watched:
+        def search(self, *_: object, **__: object) -> tuple[Hit, ...]:
+            threads.append(threading.current_thread())
+            return ()
+
+    retriever = FootnotedRetriever(cast("Assistant", Watched()))
+    assert asyncio.run(retriever.aretrieve(QUESTION)) == []
+    assert threads != [threading.current_thread()]

@@ -20,7 +20,7 @@ from llama_index.core.llms import (
 from llama_index.llms.openai import OpenAI
 
 from rag.errors import ContentFilterError, ContextOverflowError, EndpointError
-from rag.models.llm import DEFAULT_WINDOW, LlamaIndexModel, Message, Usage, open_llm
+from rag.models.llm import DEFAULT_WINDOW, LlamaIndexModel, Message, TimeLimits, Usage, open_llm
 from tests.openai_server import KEY, OpenAIServer, openai_server, words
 
 ASKED = [Message("system", "Be brief."), Message("user", "Are they real?")]
@@ -244,3 +244,43 @@ def test_neither_sdk_is_imported_before_a_model_is_asked() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# -- bounds and identity
+
+
+class Endless:
+    """An LLM that never comes to its end."""
+
+    def stream_chat(self, _: Sequence[ChatMessage]) -> Iterator[ChatResponse]:
+        while True:
+            yield ChatResponse(message=ChatMessage(content=None), delta="and so on " * 10)
+
+
+def test_an_llm_that_does_not_stop_is_stopped() -> None:
+    with pytest.raises(EndpointError, match="although at most 9 tokens were asked for"):
+        LlamaIndexModel(Endless()).stream(ASKED, max_tokens=9).read()
+
+
+def test_an_llm_that_takes_too_long_in_all_is_given_up() -> None:
+    times = iter([0.0, 0.0, 5.0, 11.0])
+    model = LlamaIndexModel(Endless(), limits=TimeLimits(total_s=10), clock=lambda: next(times))
+    with pytest.raises(EndpointError, match="did not finish its answer within 10 s"):
+        model.stream(ASKED, max_tokens=1000).read()
+
+
+def test_settings_that_differ_make_another_model_and_the_key_does_not() -> None:
+    base: dict[str, Any] = {
+        "model": "gpt-4o",
+        "api_key": KEY,
+        "api_base": "http://h/v1",
+        "temperature": 0.0,
+    }
+
+    def identity(**changed: Any) -> str:  # noqa: ANN401 (passed on)
+        return LlamaIndexModel(OpenAI(**{**base, **changed})).identity
+
+    assert identity() == identity(api_key="another")
+    others = {identity(api_base="http://g/v1"), identity(temperature=1.0), identity(max_tokens=9)}
+    assert len({identity(), *others}) == 4
+    assert KEY not in identity()

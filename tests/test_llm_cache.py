@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import EndpointError, StorageError
-from rag.models.llm import CachedModel, EndpointModel, Message, Usage
+from rag.models.llm import CachedModel, EndpointModel, Message
 from tests.openai_server import KEY, OpenAIServer, openai_server
 
 ASKED = [Message("user", "Are they real?")]
@@ -38,9 +38,18 @@ def test_the_same_request_is_answered_without_a_call(
     assert first.usage.calls == 1
     again = model.stream(ASKED, max_tokens=50)
     assert again.read() == TEXT
-    assert again.usage == Usage()
+    assert again.usage == first.usage
     assert again.finish == "stop"
     assert len(server.requests) == 1
+
+
+def test_each_turn_of_the_same_request_is_asked_once(
+    model: CachedModel, server: OpenAIServer
+) -> None:
+    for _ in range(2):
+        for turn in (1, 2):
+            assert model.at_turn(turn).stream(ASKED, max_tokens=50).read() == TEXT
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -82,7 +91,16 @@ def test_another_key_is_not_another_request_and_no_key_is_kept(
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b"\xff\xfe", b'{"text": "They are not."}', b"[" * 100_000]
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        b'{"text": "They are not."}',
+        b'{"text": "They are not.", "finish": "stop", "usage": {"calls": "many"}}',
+        b"[" * 100_000,
+    ],
 )
 def test_a_damaged_entry_is_asked_anew_and_mended(
     model: CachedModel, server: OpenAIServer, tmp_path: Path, damage: bytes

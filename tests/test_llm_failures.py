@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 from rag.errors import ContentFilterError, ContextOverflowError, EndpointError
+from rag.models.chat.failures import Explainer
 from rag.models.chat.wire import Wire
 from rag.models.llm import EndpointModel, Message, Reply, RetryBudget, TimeLimits, Usage
 from rag.models.remote import one_line
@@ -166,6 +167,28 @@ def test_what_came_before_a_break_is_passed_on_and_not_asked_for_again(
     assert reply.usage.calls == 1
 
 
+@pytest.mark.parametrize("mode", ["error-last", "bad-json-last"])
+def test_what_goes_wrong_after_the_end_costs_nothing(at: OpenAt, mode: str) -> None:
+    reply = ask(at(mode, tries=3))
+    assert reply.read() == TEXT
+    assert reply.finish == "stop"
+    assert len(at.server.requests) == 1
+
+
+def test_an_overflow_is_looked_for_in_the_beginning_of_what_is_said() -> None:
+    explainer, said = Explainer("a server", None), "the maximum context length is 8192"
+    assert isinstance(explainer.raised(ValueError(said)), ContextOverflowError)
+    for far in (f"{'x ' * 300}{said}", f"the maximum {'x ' * 120}context length"):
+        assert not isinstance(explainer.raised(ValueError(far)), ContextOverflowError)
+
+
+def test_an_error_event_that_is_nested_without_end_is_an_error_like_any_other() -> None:
+    body: object = {"message": "it is broken", "code": "context_length_exceeded"}
+    for _ in range(100_000):
+        body = {"error": body}
+    assert type(Explainer("a server", None).reported(body).error) is EndpointError
+
+
 def test_a_key_in_a_long_message_is_not_cut_in_half() -> None:
     said = one_line("x" * 190 + KEY, KEY)
     assert KEY[:5] not in said
@@ -194,6 +217,20 @@ def test_a_lasting_failure_is_not_tried_again(at: OpenAt, mode: str) -> None:
     drain(ask(at(mode, tries=3)))
     assert len(at.server.requests) == 1
     assert at.pauses.seconds == []
+
+
+def test_what_a_failed_try_cost_is_counted_too() -> None:
+    script = Script(["", "Yes."], reasoning=["hm", "hm"], prompt_tokens=100)
+    with openai_server(script) as server:
+        model = EndpointModel(
+            "m", base_url=server.url("drop,ok"), sleep=Pauses(), retries=RetryBudget(tries=2)
+        )
+        reply = model.stream(ASKED, max_tokens=50)
+        assert reply.read() == "Yes."
+        model.close()
+    assert (reply.usage.calls, reply.usage.estimated) == (2, True)
+    assert reply.usage.prompt_tokens > 100
+    assert reply.usage.completion_tokens > 2
 
 
 def test_tries_come_to_an_end_and_are_counted(at: OpenAt) -> None:
@@ -323,6 +360,30 @@ def test_closing_a_reply_wakes_the_thread_that_reads_it(at: OpenAt, mode: str) -
     assert at.server.hung_up.wait(30)
     assert reply.finish == "cancelled"
     assert len(at.server.requests) == 1
+
+
+def test_a_reply_that_another_thread_is_closing_ends() -> None:
+    closing, may_close = threading.Event(), threading.Event()
+
+    class Slow(Reply):
+        def _run(self) -> Generator[str, None, None]:
+            try:
+                yield "One"
+                yield "two"
+            finally:
+                closing.set()
+                assert may_close.wait(30)
+
+    reply = Slow()
+    assert next(reply) == "One"
+    thread = threading.Thread(target=reply.close)
+    thread.start()
+    assert closing.wait(30)
+    try:
+        assert list(reply) == []
+    finally:
+        may_close.set()
+        thread.join(30)
 
 
 def test_closing_a_reply_ends_its_pause_before_the_next_try(server: OpenAIServer) -> None:

@@ -4,15 +4,17 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rag.errors import UnknownPaperError
+from rag.errors import DamagedError, UnknownPaperError, WeightsError
 from rag.events import Event, Pending
-from rag.schema import Filters
+from rag.schema import Answer, Filters
 from rag.store.history import History, UnknownAnswerError, UnknownConversationError
 from tests.makers import SAMPLE
 from tests.scripted import Scripted
+from ui.page.app import warm
 from ui.page.chat import Asker, Chat, Shown
 from ui.page.choices import Choices
 from ui.page.examples import Examples
@@ -20,6 +22,7 @@ from ui.page.library import Library, Wanted
 from ui.page.live import EVERY_S, Live, TookTooLongError
 from ui.page.serving import Serving
 from ui.page.site import Site
+from ui.page.start import Holdings
 
 ALICE = Asker("tab-1", "a" * 64, "10.0.0.1")
 BOB = Asker("tab-2", "b" * 64, "10.0.0.2")
@@ -262,9 +265,10 @@ def test_papers_are_added_listed_and_removed(tmp_path: Path) -> None:
     with Scripted.open(tmp_path / "c", crossencoder="none", history=False) as assistant:
         site = Site.of(assistant, History(tmp_path), Serving())
         library = Library(site, uploads)
-        html = list(library.add([str(file)], "Ants\n\nAnts follow trails.", "tab"))[-1]
-        assert "2 added" in html
-        assert "bees.jsonl:2" in html
+        end = list(library.add([str(file)], "Ants\n\nAnts follow trails.", "tab"))[-1]
+        assert end.done
+        assert "2 added" in end.html
+        assert "bees.jsonl:2" in end.html
         assert not file.exists()
         assert "<b>2</b> papers" in library.figures()
         assert "Ants" in library.listed(Wanted("trails of ants"), "me")
@@ -280,7 +284,7 @@ def test_only_uploaded_files_are_added_and_deleted(tmp_path: Path) -> None:
     (tmp_path / "uploads").mkdir()
     with Scripted.open(tmp_path / "c", crossencoder="none", history=False) as assistant:
         library = Library(Site.of(assistant, History(tmp_path), Serving()), tmp_path / "uploads")
-        assert "nothing is chosen" in list(library.add([str(secret)], "", "tab"))[-1]
+        assert "nothing is chosen" in list(library.add([str(secret)], "", "tab"))[-1].html
         assert secret.exists()
         assert assistant.counts()["papers"] == 0
 
@@ -289,7 +293,7 @@ def test_only_uploaded_files_are_added_and_deleted(tmp_path: Path) -> None:
 def test_pasted_text_that_is_no_paper_is_refused_in_words(tmp_path: Path, text: str) -> None:
     with Scripted.open(tmp_path / "c", crossencoder="none", history=False) as assistant:
         library = Library(Site.of(assistant, History(tmp_path), Serving()), tmp_path)
-        assert "Not added" in list(library.add([], text, "tab"))[-1]
+        assert "Not added" in list(library.add([], text, "tab"))[-1].html
 
 
 def test_an_add_can_be_cancelled_and_what_was_added_stays(tmp_path: Path) -> None:
@@ -305,8 +309,12 @@ def test_an_add_can_be_cancelled_and_what_was_added_stays(tmp_path: Path) -> Non
         steps = library.add(files, "", "tab")
         next(steps)
         library.cancel("tab")
-        assert "Cancelled" in list(steps)[-1]
+        end = list(steps)[-1]
+        assert "Cancelled" in end.html
+        assert not end.done
         assert assistant.counts()["papers"] > 0
+        assert len(list(uploads.iterdir())) == len(files), "they can be added again"
+        assert list(library.add(files, "", "tab"))[-1].done
         assert list(uploads.iterdir()) == []
 
 
@@ -315,7 +323,7 @@ def test_a_collection_that_is_read_only_is_not_changed(assistant: Scripted, tmp_
     library = Library(site, tmp_path)
     held = next(assistant.papers())
     assert "read only" in library.remove(held.id)
-    assert "read only" in list(library.add([], "Ants\nAnts walk.", "tab"))[-1]
+    assert "read only" in list(library.add([], "Ants\nAnts walk.", "tab"))[-1].html
     assert "data-do" not in library.listed(Wanted(count=500), "me")
 
 
@@ -327,3 +335,51 @@ def test_example_questions_are_answered_by_the_collection(assistant: Scripted) -
     assert len(held.examples) == 4
     for question in held.examples:
         assert assistant.ask(question).declined is None
+
+
+class Unusable(Scripted):
+    """An assistant whose models cannot be used, the first few times that it is asked."""
+
+    failures = 0
+
+    def ask(self, question: str, **given: Any) -> Answer:  # noqa: ANN401
+        if self.failures:
+            self.failures -= 1
+            raise WeightsError("the weights are gone")
+        return super().ask(question, **given)
+
+
+def test_the_site_is_not_ready_before_its_models_answer(sample_home: Path, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    with Unusable.open(
+        sample_home / "sample", create=False, crossencoder="none", history=False
+    ) as assistant:
+        assistant.failures = 2
+        site = Site.of(assistant, history, Serving())
+        pauses: list[bool] = []
+        warm(site, Examples(assistant), lambda _: pauses.append(site.ready.is_set()))
+        assert pauses == [False, False]
+        assert site.ready.is_set()
+    history.close()
+
+
+def test_an_empty_collection_tries_its_models_too(tmp_path: Path) -> None:
+    with Unusable.open(tmp_path / "c", crossencoder="none", history=False) as assistant:
+        examples = Examples(assistant)
+        examples.try_out()
+        assistant.failures = 1
+        with pytest.raises(WeightsError):
+            examples.try_out()
+
+
+class Unreadable(Examples):
+    """Examples of a collection that cannot be read."""
+
+    def holdings(self) -> Holdings:
+        raise DamagedError("the catalog is damaged")
+
+
+def test_a_page_is_opened_even_where_the_collection_cannot_be_read(site: Site) -> None:
+    shown = Chat(site, Unreadable(site.assistant)).opened("", ALICE)
+    assert "the catalog is damaged" in (shown.current or "")
+    assert shown.busy is False

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from rag.errors import SettingError
 from ui.page.limits import Limits, TooManyError
-from ui.page.security import COOKIE, Gate, owner_of
+from ui.page.security import COOKIE, Gate, _Body, owner_of
 from ui.page.serving import Serving, is_loopback, read_secret
 
 SECRET = "correct horse battery"
@@ -156,6 +156,57 @@ def test_passwords_cannot_be_guessed_fast() -> None:
     assert got[10:] == [429] * 2
 
 
+def test_a_guess_after_too_many_wrong_ones_is_not_even_compared() -> None:
+    ask = Client(Serving(secret=SECRET))
+    for number in range(10):
+        ask("GET", "/", authorization=f"Bearer {number}")
+    assert ask("GET", "/", authorization=f"Bearer {SECRET}").status_code == 429
+
+
+def test_a_proxys_name_is_ours() -> None:
+    ask = Client(Serving(secret=SECRET, proxy="papers.example"))  # as nginx asks, by address
+    token = f"Bearer {SECRET}"
+    for origin in ("https://papers.example", "https://papers.example:443", LOCAL):
+        assert ask("POST", "/api/ask", origin=origin, authorization=token).status_code == 200
+    for origin in ("https://evil.example", "https://papers.example:8443", "https://"):
+        assert ask("POST", "/api/ask", origin=origin, authorization=token).status_code == 403
+    without = Client(Serving(secret=SECRET))
+    refused = without("POST", "/api/ask", origin="https://papers.example", authorization=token)
+    assert refused.status_code == 403
+
+
+def test_a_body_that_does_not_come_is_refused() -> None:
+    async def slow() -> Message:
+        await asyncio.sleep(60)
+        raise AssertionError("nobody waits so long")
+
+    async def parts() -> None:
+        body = _Body(slow, 10, 0.05)
+        assert await body.receive() == {"type": "http.disconnect"}
+        assert body.refusal is not None
+        assert body.refusal.status == 408
+
+    asyncio.run(parts())
+
+
+def test_a_body_that_came_may_be_answered_for_long() -> None:
+    async def wait() -> None:
+        messages: list[Message] = [{"type": "http.request", "body": b"x"}]
+        messages += [{"type": "http.disconnect"}]
+
+        async def receive() -> Message:
+            if len(messages) == 1:
+                await asyncio.sleep(0.1)
+            return messages.pop(0)
+
+        body = _Body(receive, 10, 0.05)
+        assert (await body.receive())["body"] == b"x"
+        assert (await body.receive())["type"] == "http.disconnect"
+        assert body.refusal is None
+
+    asyncio.run(wait())
+
+
 def test_what_gradio_offers_and_the_page_does_not_use_is_not_there() -> None:
     ask = Client(Serving())
     for path in (
@@ -188,14 +239,32 @@ def test_big_bodies_are_refused_whether_they_say_so_or_not() -> None:
 def test_a_browser_gets_a_token_that_no_script_and_no_other_site_sees() -> None:
     given = Client(Serving())("GET", "/").headers["set-cookie"]
     assert "HttpOnly" in given
-    assert "SameSite=Strict" in given
+    assert "SameSite=Lax" in given, "a link on another site opens the page as its owner"
     token = owner_of(given.split(";")[0])
     assert token is not None
     assert len(token) == 64
-    again = Client(Serving())("GET", "/", cookie=f"{COOKIE}={token}")
-    assert "set-cookie" not in again.headers
-    assert owner_of(f"{COOKIE}=../../x") is None
-    assert owner_of("a\x00b; =;") is None
+
+
+def test_a_token_is_given_again_at_every_visit_so_that_it_does_not_run_out() -> None:
+    token = "c" * 64
+    again = Client(Serving())("GET", "/", cookie=f"{COOKIE}={token}").headers["set-cookie"]
+    assert again.startswith(f"{COOKIE}={token}; ")
+    assert "Max-Age=31536000" in again
+
+
+@pytest.mark.parametrize(
+    "others", ["", "theme", "a=b", 'json={"a": [1, 2]}', "x=ä", "==", 'q="a;b"', "a\x00b; =;"]
+)
+def test_cookies_of_other_servers_do_not_hide_ours(others: str) -> None:
+    assert owner_of(others) is None
+    for cookies in (f"{others}; {COOKIE}={'d' * 64}", f"{COOKIE}={'d' * 64}; {others}"):
+        assert owner_of(cookies) == "d" * 64
+    assert owner_of(f"{others}; not{COOKIE}={'d' * 64}") is None
+
+
+@pytest.mark.parametrize("value", ["../../x", "d" * 63, "d" * 65, "D" * 64])
+def test_a_token_that_is_none_of_ours_is_none(value: str) -> None:
+    assert owner_of(f"{COOKIE}={value}") is None
 
 
 def test_a_collection_that_is_read_only_takes_no_uploads() -> None:

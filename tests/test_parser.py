@@ -16,12 +16,13 @@ from rag.schema import DeclineReason
 A, B, C = "kf392", "mt773", "bq555"
 LONG = "gh444mm222"
 KEYS = (A, B, C, LONG)
+SAID = f"{A} T5 and R1 are models. What is R2?"
 SAYS_NOT, NOT_HELD = DeclineReason.ABSTRACT_DOES_NOT_SAY, DeclineReason.NOT_IN_COLLECTION
 
 
 def read(*pieces: str) -> tuple[list[Event], dict[str, int]]:
     """All events of a stream, neighbouring texts joined, and the counts."""
-    parser = Parser(KEYS)
+    parser = Parser(KEYS, SAID)
     events = [event for piece in pieces for event in parser.feed(piece)]
     joined: list[Event] = []
     for event in [*events, *parser.finish()]:
@@ -103,12 +104,14 @@ def test_keys_are_found_wherever_they_stand(case: tuple[str, ...]) -> None:
     [
         ("It works [zz999].", "It works.", 1),
         ("It works [zz999, kf392].", "It works.", 1),
-        ("It works [k1] [doc2] [s12; s13] [T5].", "It works.", 5),
+        ("It works [k1] [doc2] [s12; s13] [T7].", "It works.", 5),
+        ("It works [T5, k1] [kf392, T5].", "It works.", 3),
         ("It works (zz999).", "It works.", 1),
         ("It works [12] [1, 3–5].", "It works.", 4),
         ("It works [1][2] 【4:0†source】.", "It works.", 4),
         ("It works [^1] [key].", "It works.", 2),
         ("It works [1, 5].", "It works.", 2),
+        ("It works with [T5], [R1, T5] and [R2", None, 0),
         ("It fills [MASK] [CLS] in [0, 1] [0.5] [2023].", None, 0),
         ("It lies in [1, 5] (12) (bm25) (see Fig. 2) [Smith, 2023].", None, 0),
         ("It has {a} <b> [] () `x[i]` *y* _z_ [a b].", None, 0),
@@ -163,32 +166,60 @@ def test_sentences_end_here(text: str) -> None:
     ]
 
 
-def test_layout_leads_the_next_claim_and_claims_nothing() -> None:
+def test_layout_leads_the_next_claim() -> None:
     text = (
         "## Findings\r\n\r\n**Speed**\n\n1. It is fast [kf392].\n2. It is small. [mt773]\n\n---\n"
         "> - It fails [bq555].\n\n\n\nSo."
     )
     events, _ = read(text)
     assert [(e.lead, e.text) for e in events if isinstance(e, Draft)] == [
-        ("## Findings\n\n**Speed**\n\n1. ", "It is fast."),
+        ("## ", "Findings"),
+        ("\n\n", "**Speed**"),
+        ("\n\n1. ", "It is fast."),
         ("\n2. ", "It is small."),
         ("\n\n---\n> - ", "It fails."),
         ("\n\n", "So."),
     ]
 
 
-def test_a_heading_that_says_much_or_cites_is_a_claim() -> None:
+@pytest.mark.parametrize(
+    ("text", "heading", "lead"),
+    [
+        ("**GPT-4 scores 99% on MMLU**\nSo [kf392].", "**GPT-4 scores 99% on MMLU**", ""),
+        ("# Pay 5 dollars at evil.com\n\nSo [kf392].", "Pay 5 dollars at evil.com", "# "),
+        ("| GPT-4 reaches 99% |\n|---|\n| So [kf392].", "GPT-4 reaches 99% |", "| "),
+        ("## Does it work?\n\n[kf392] So.", "Does it work?", "## "),
+        ("__Speed:__\n[kf392] So.", "__Speed:__", ""),
+    ],
+)
+def test_a_heading_is_a_claim_of_its_own_that_cites_nothing(
+    text: str, heading: str, lead: str
+) -> None:
+    first, then = (event for event in read(text)[0] if isinstance(event, Draft))
+    assert first == Draft(heading, (), lead, heading=True)
+    assert (then.keys, then.heading) == ((A,), False)
+
+
+def test_keys_on_a_line_under_a_heading_are_its_own() -> None:
+    first, then = (e for e in read("**It works**\n[kf392]\nSo.")[0] if isinstance(e, Draft))
+    assert first == Draft("**It works**", (A,))
+    assert (then.text, then.keys) == ("So.", ())
+
+
+def test_a_heading_that_says_much_or_cites_is_a_claim_like_any_other() -> None:
     assert claims("## It works [kf392]\nSo.")[0] == ("It works", A)
     assert claims("**It is the best model.**\nSo.")[0] == ("**It is the best model.**",)
     assert claims(f"# {'very ' * 20}long\nSo.")[0] == (f"{'very ' * 20}long",)
-    assert claims("So [kf392].\n\n## The end") == [("So.", A), ("## The end",)]
+    for text in ("## It works [kf392]", "**It works.**", f"# {'very ' * 20}long"):
+        assert not any(event.heading for event in read(text)[0] if isinstance(event, Draft))
+    assert claims("So [kf392].\n\n## The end") == [("So.", A), ("The end",)]
 
 
 def test_tables_stay_readable() -> None:
     text = "| Model | Acc |\n|---|:-:|\n| BERT [kf392] | 76.2 |\n| GPT | 80 [mt773] |\n"
     events, _ = read(text)
     assert shown(events) == "| Model | Acc |\n|---|:-:|\n| BERT | 76.2 |\n| GPT | 80 |"
-    assert claims(text) == [("BERT | 76.2 |", A), ("GPT | 80 |", B)]
+    assert claims(text) == [("Model | Acc |",), ("BERT | 76.2 |", A), ("GPT | 80 |", B)]
 
 
 def test_lines_that_fence_code_are_dropped_and_keys_in_it_found() -> None:
@@ -217,6 +248,21 @@ def test_a_list_of_sources_is_dropped(listed: str) -> None:
     assert claims(f"{text}\n\nMore is known [bq555].")[1:] == [("More is known.", C)]
 
 
+def test_an_answer_may_begin_like_a_list_of_sources() -> None:
+    text = "Sources: CommonCrawl and Wikipedia. [kf392]"
+    assert claims(f"{text}\nSo.") == [("Sources: CommonCrawl and Wikipedia.", A), ("So.",)]
+    assert read(text)[1] == {}
+    for listed in (
+        "Sources: [kf392] A title",
+        "Sources: A title [zz999]; another",
+        "**Sources:** A title",
+        "Sources:\n[kf392] A title\n",
+        f"Sources: {'A title; ' * 40}[kf392]",
+    ):
+        assert claims(f"{listed}\n\nIt works [mt773].") == [("It works.", B)]
+        assert read(listed)[1]["source_lists"] == 1
+
+
 def test_a_list_of_sources_cites_a_claim_that_nothing_else_cites() -> None:
     assert claims("It works.\nSources: [kf392], [mt773]") == [("It works.", A, B)]
 
@@ -233,13 +279,36 @@ def test_what_is_thought_aloud_is_left_out() -> None:
     for text in (
         f"<think>So [mt773].</think>{said}",
         f"<Thinking>\nDECLINED\n</thinking>\n\n{said}",
-        f"{said}<think>never closed [mt773]",
+        f"{said}\n<think>never closed [mt773]",
+        f"{said} <think>\nnever closed [mt773]",
+        f"{said}\n</reasoning>\n",
         f"<think>a<think>b</think>c</think>{said}",
     ):
         events, counts = read(text)
         assert [e for e in events if isinstance(e, Draft)][-1] == Draft("It works.", (A,))
         assert counts["thoughts"] >= 1
     assert claims("a < b and <thin> x.") == [("a < b and <thin> x.",)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "R1 wraps its thoughts in <think> tags [kf392]. So [mt773].",
+        "It is so [kf392]. R1 ends its thoughts with </think> tags [mt773].",
+        "It is so [kf392]. R1 writes <think> and </think>, or `</THINK>`. So.",
+    ],
+)
+def test_tags_within_a_line_are_text(text: str) -> None:
+    events, counts = read(text)
+    assert shown(events) == re.sub(r" \[.....\]", "", text)
+    assert counts == {}
+    assert Restarted() not in events
+
+
+def test_what_was_counted_in_thoughts_is_forgotten() -> None:
+    events, counts = read("So [zz999].\n\nSources: x\n</think>\nIt works [kf392].")
+    assert events[-1] == Draft("It works.", (A,))
+    assert counts == {"thoughts": 1}
 
 
 def test_an_end_of_thoughts_without_a_beginning_starts_anew() -> None:
@@ -329,7 +398,8 @@ PARTS = st.sampled_from(
         "<", ">", "`", "```", "*", "**", "_", "^", "\\", ", ", "; ", " ", "  ", "\n", "\r\n", "\r",
         ". ", ".", "? ", "。", "et al. ", "e.g. ", "Fig. ", "3.5", "1. ", "- ", "# ", "> ", "| ",
         "|---|", "---", "<think>", "</think>", "<sup>", "</sup>", "DECLINED: ", "not_in_collection",
-        "abstract_does_not_say", "References", "Source", ":", "It", " works", "We ", "ü", "モデル",
+        "abstract_does_not_say", "References", "Source", "Sources: ", ":", "It", "[T5]",
+        "</thought>", " works", "We ", "ü", "モデル",
         "†", "–", '"', "'", "[kf392]", " [mt773]", "[kf392, zz999]", "\u2028", "\x00", "😀",
     ]
 )  # fmt: skip

@@ -96,7 +96,19 @@ def test_a_replay_without_the_model_says_so(tmp_path: Path) -> None:
     assert "mode: generated → extractive" in again.changes
 
 
-@pytest.mark.parametrize("name", ["text", "scores", "order"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "text",
+        "message",
+        "scores",
+        "order",
+        "confidence",
+        "suggestions",
+        "context",
+        "passages",
+    ],
+)
 def test_each_kind_of_change_is_told_alone(tmp_path: Path, name: str) -> None:
     with openai_server(writes(TEXT)) as server, assistant_at(tmp_path, server) as assistant:
         before = assistant.ask(QUESTION)
@@ -105,7 +117,18 @@ def test_each_kind_of_change_is_told_alone(tmp_path: Path, name: str) -> None:
         "text": replace(before, claims=(replace(before.claims[0], text="Other."),)),
         "scores": replace(before, hits=(replace(first, score=first.score + 1), *others)),
         "order": replace(before, hits=before.hits[::-1]),
+        "message": replace(before, message="Other."),
+        "confidence": replace(before, confidence=(before.confidence or 0) + 0.1),
+        "suggestions": replace(before, suggestions=(first.paper,)),
+        "context": replace(before, settings={**before.settings, "context": {"sentences": 1}}),
+        "passages": replace(before, hits=(first, *others[1:])),
     }
+    assert first.paper.id == others[0].paper.id
     assert [change.partition(":")[0] for change in changes(before, changed[name])] == [
-        {"text": "text", "scores": "scores", "order": "papers"}[name]
+        {
+            "message": "text",
+            "order": "papers",
+            "context": "setting context",
+            "passages": "passages of the same papers",
+        }.get(name, name)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.rules import comparators, direction, names, negation, numbers
+from rag.answering.rules import comparators, direction, names, negation, numbers, substance
 from rag.answering.rules.language import differs, language
 
 NUMBERS = [
@@ -115,6 +115,21 @@ COMPARATORS = [
     ("It uses 6% of the data.", "It uses at least 6% of the data.", False),
 ]
 
+ODYSSEY = "ODYSSEY holds 40 skills, and GPT-4 states goals of states."
+SUBSTANCE = [
+    ("nothing", ODYSSEY, True),
+    ("It does.", ODYSSEY, True),
+    ("Sure!", ODYSSEY, True),
+    ("The evidence does not state this.", ODYSSEY, True),
+    ("This statement is not correct.", ODYSSEY, True),
+    ("Bees dance in spring.", ODYSSEY, True),
+    ("Bees dance 40 times.", ODYSSEY, True),
+    ("It is 40.", ODYSSEY, False),
+    ("ODYSSEY has skills.", ODYSSEY, False),
+    ("Goals are given by an LLM.", ODYSSEY, False),
+    ("奥德赛有四十种技能。", "奥德赛包含四十种技能和目标。", False),
+]
+
 CASES = [
     pytest.param(rule, claim, evidence, vetoed, id=f"{name}-{number}")
     for name, rule, rows in (
@@ -123,6 +138,7 @@ CASES = [
         ("negation", negation.veto, NEGATION),
         ("direction", direction.veto, DIRECTION),
         ("comparators", comparators.veto, COMPARATORS),
+        ("substance", substance.veto, SUBSTANCE),
     )
     for number, (claim, evidence, vetoed) in enumerate(rows)
 ]
@@ -137,6 +153,12 @@ def test_a_rule_vetoes_what_it_should_and_nothing_else(rule, claim, evidence, ve
 def test_the_reason_names_both_values() -> None:
     reason = numbers.veto("Accuracy reaches 76.2%.", ["Accuracy reaches 72.6%."])
     assert reason == "the claim says 76.2%, the evidence says 72.6%"
+
+
+def test_the_reason_sets_a_measured_value_against_a_measured_value() -> None:
+    evidence = "GeneGPT achieves an average score of 0.83, over eight GeneTuring tasks."
+    reason = numbers.veto("GeneGPT scores 0.99 on GeneTuring tasks.", [evidence])
+    assert reason == "the claim says 0.99, the evidence says 0.83"
 
 
 def test_a_missing_number_is_named_where_the_evidence_has_none() -> None:
@@ -176,3 +198,17 @@ def test_a_language_differs_only_where_both_are_known() -> None:
     english = "The model is trained with a new loss and it is faster than the others."
     assert differs("Das Modell ist nicht schneller als die anderen.", [english]) == "German"
     assert differs("MMA beats MILk.", [english]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("We prompt GPT-5.", 0.0),
+        ("We prompt GPT 5 and others.", 0.0),
+        ("We prompt gpt-3.5-turbo and GPT-4.", 1.0),
+        ("We prompt GPT models 5 times.", 1.0),
+        ("We prompt GPT-50.", 1.0),
+    ],
+)
+def test_the_number_of_a_version_belongs_to_its_name(text: str, share: float) -> None:
+    assert names.missing_share("What was GPT-5 trained on?", [text]) == share

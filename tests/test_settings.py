@@ -60,6 +60,7 @@ def test_the_model_its_endpoint_and_window_are_read_and_the_key_is_not_shown() -
             "OPENAI_BASE_URL": "http://localhost:1/v1",
             "FOOTNOTED_WINDOW": "4096",
             "OPENAI_API_KEY": "sk-secret",
+            "FOOTNOTED_EMBEDDER_KEY": "sk-secret-too",
         }
     )
     assert (settings.model, settings.base_url, settings.window) == (
@@ -67,6 +68,7 @@ def test_the_model_its_endpoint_and_window_are_read_and_the_key_is_not_shown() -
         "http://localhost:1/v1",
         4096,
     )
+    assert (settings.api_key, settings.embedder_key) == ("sk-secret", "sk-secret-too")
     assert "sk-secret" not in repr(settings)
 
 

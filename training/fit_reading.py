@@ -61,7 +61,7 @@ def own_rows(scorer: ReadingScorer, items: Sequence[Item]) -> list[tuple[list[fl
         asked += [(q, False) for q in item["unanswerable"]]
         for question, answerable in asked:
             [(_, whole)] = scorer.features(question, [abstract])
-            rows.append(([whole[0], whole[-1]], answerable))
+            rows.append(([*whole[:2], whole[-1]], answerable))
     return rows
 
 
@@ -92,6 +92,18 @@ def abstract_rows(
     return rows
 
 
+def rivals(
+    found: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_], bool]],
+) -> list[list[float] | None]:
+    """For each question the abstract that seems to answer it most, of those that do not."""
+    best = []
+    for features, own, _ in found:
+        others = features[~own]
+        row = others[int(np.argmax(others[:, 0]))] if len(others) else None
+        best.append(None if row is None else [*row[:2], row[-1]])
+    return best
+
+
 def main(data: Path) -> None:
     """Fit on dev."""
     train, dev = read(data / "train.jsonl"), read(data / "dev.jsonl")
@@ -100,8 +112,9 @@ def main(data: Path) -> None:
         similarity = SimilarityScorer(BundledEmbedder(), assistant._collection.catalog)
         scorer = ReadingScorer(BundledCrossEncoder(), similarity)
         _fit_sentences(sentence_groups(scorer, dev))
-        _fit_answerable(own_rows(scorer, dev))
-        _fit_relevance(abstract_rows(assistant, scorer, dev))
+        found = abstract_rows(assistant, scorer, dev)
+        _fit_answerable(own_rows(scorer, dev), rivals(found))
+        _fit_relevance(found)
 
 
 def _fit_sentences(groups: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> None:
@@ -125,10 +138,13 @@ def _fit_sentences(groups: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) 
     )
 
 
-def _fit_answerable(rows: Sequence[tuple[list[float], bool]]) -> None:
+def _fit_answerable(
+    own: Sequence[tuple[list[float], bool]], other: Sequence[list[float] | None]
+) -> None:
+    rows = [*own, *((features, False) for features in other if features)]
     x, y = np.array([features for features, _ in rows]), np.array([label for _, label in rows])
     chance = np.zeros(len(y))
-    for inside, outside in GroupKFold(5).split(x, groups=[i // 4 for i in range(len(y))]):
+    for inside, outside in GroupKFold(5).split(x, groups=[i % len(own) // 4 for i in range(len(y))]):
         # Both kinds count alike: how often questions cannot be answered is not known beforehand.
         model = LogisticRegression(C=10, class_weight="balanced").fit(x[inside], y[inside])
         chance[outside] = model.predict_proba(x[outside])[:, 1]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from rag.answering.prompts import Prompt
+from rag.answering.thoughts import without_thoughts
+from rag.errors import EndpointError
 from rag.models.llm import CANCELLED, LanguageModel, Message, Reply
 from rag.schema import Usage
 
-_THOUGHTS = re.compile(r".*</think(?:ing)?>", re.DOTALL)
+MAX_PROMPT_TOKENS = 3500
+"""No prompt is longer, whatever the window."""
+
+CUT_OFF = "length"
+"""How a reply ended that was cut off at its longest."""
+
+_CHAT_TOKENS = 25  # what the chat format adds to a message
 
 
 class EndedError(Exception):
@@ -21,8 +28,9 @@ class EndedError(Exception):
 class Calls:
     """Calls to one model for one answer.
 
-    ``usage`` and ``prompts`` (``answer@1``, each once, in order) tell what was asked so far, calls
-    that failed included; ``finish`` is how the last reply ended (see `rag.models.llm.Reply`).
+    ``prompts`` (``answer@1``, each once, in order) tell what was asked so far, calls that failed
+    included. ``usage`` is what came back: calls that broke off count, refused ones and further
+    tries of the same do not. ``finish`` is how the last reply ended (see `rag.models.llm.Reply`).
     """
 
     def __init__(self, llm: LanguageModel) -> None:
@@ -64,10 +72,32 @@ class Calls:
     def read(self, prompt: Prompt, text: str, *, max_tokens: int) -> str:
         """The whole reply to a prompt that is one message, without what is thought aloud in it.
 
-        Raises what `pieces` does.
+        Raises:
+            EndpointError: it did not come, not to its end, or was cut off at its longest.
+            EndedError: `end` was called.
         """
         reply = self.pieces(prompt, [Message("user", text)], max_tokens=max_tokens)
-        return _THOUGHTS.sub("", "".join(reply))
+        said = without_thoughts("".join(reply))
+        if self.finish == CUT_OFF:
+            raise EndpointError(
+                f"the reply of {self.llm.name} was cut off at {max_tokens:,} tokens, thoughts "
+                "included; a model that thinks less may do better"
+            )
+        return said
+
+    def longest_reply(self, tokens: int) -> int:
+        """Tokens that a reply may have: at most so many, and a third of the window."""
+        return min(tokens, self.llm.window // 3)
+
+    def room(self, instructions: str, *, max_tokens: int) -> int:
+        """Tokens that are left for data in a prompt of one message, 0 or more.
+
+        Args:
+            instructions: the prompt without the data.
+            max_tokens: the longest reply.
+        """
+        most = min(MAX_PROMPT_TOKENS, self.llm.window - max_tokens)
+        return max(0, most - _CHAT_TOKENS - self.llm.count_tokens(instructions))
 
     def end(self) -> None:
         """End the call that is being made, from any thread; no further one is made."""

@@ -23,7 +23,11 @@ CONSONANTS = "bcdfghjkmnpqrtvwxz"
 """Without l and s, which look like digits; without vowels, so that no word comes about."""
 DIGITS = "23456789"
 
-_SPECIAL_TOKEN = re.compile(r"<(?=\|)")
+# Of ChatML, Llama 3 and DeepSeek; Llama 2 and Mistral; Gemma; sentencepiece.
+_SPECIAL_TOKEN = re.compile(
+    r"<(?=[|｜]|</?SYS>|/?(?:s|bos|eos|pad|unk|(?:start|end)_of_turn|im_(?:start|end|sep))>)"
+    r"|\[(?=/?(?:INST|SYS|BOS|EOS|gMASK|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])"
+)
 _BREAK = "\n---\n"
 
 
@@ -115,11 +119,11 @@ def messages(prompt: Prompt, context: Context, question: str) -> tuple[str, str]
 def plain(text: str) -> str:
     """The text on one line, without control characters, and without a server's special tokens.
 
-    Chat templates write ``<|im_start|>`` and the like; ``<|`` becomes ``< |``. Nothing else
-    changes.
+    Chat templates write ``<|im_start|>``, ``[INST]`` and the like, which become ``< |im_start|>``
+    and ``[ INST]``. Nothing else changes.
     """
     spaced = " ".join("".join(map(_visible, text)).split())
-    return _SPECIAL_TOKEN.sub("< ", spaced)
+    return _SPECIAL_TOKEN.sub(r"\g<0> ", spaced)
 
 
 def _visible(character: str) -> str:

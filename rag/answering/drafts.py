@@ -16,11 +16,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A finished claim, unchecked: its keys in order, each once; ``lead`` stands before it."""
+    """A finished claim, unchecked: its keys in order, each once; ``lead`` stands before it.
+
+    ``heading``: it cites nothing and is set as a heading, a line in bold or a table's first row.
+    """
 
     text: str
     keys: tuple[str, ...]
     lead: str = ""
+    heading: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rag.answering import extractive
-from rag.answering.calls import Calls
+from rag.answering.calls import CUT_OFF, MAX_PROMPT_TOKENS, Calls
 from rag.answering.context import Context, messages, pack
 from rag.answering.drafts import Declined, Draft, Restarted, Text
 from rag.answering.drafts import Event as Parsed
@@ -47,7 +47,7 @@ class Options:
 
     papers: int
     whole: int | None = None
-    prompt_tokens: int = 3500
+    prompt_tokens: int = MAX_PROMPT_TOKENS
     answer_tokens: int = 2000
     split: bool = False
 
@@ -151,12 +151,14 @@ class _Attempt:
             count=writer.calls.llm.count_tokens,
             whole=writer.options.whole,
         )
-        self._verifier = Verifier(self._context, request.held, writer.checkers)
-        self._parser = Parser(self._context.evidence)
+        asked = f"{request.question}\n{request.standalone}"
+        self._verifier = Verifier(self._context, request.held, writer.checkers, asked)
+        self._parser = Parser(self._context.evidence, f"{self._context.text}\n{asked}")
         self._telling = Telling(request.numbers)
         self._counts: Counter[str] = Counter()
         self._notes: list[str] = []
         self._declined: Declined | None = None
+        self._cut_off = False
         self._timings = {"pack": time.perf_counter() - started}
 
     def run(self) -> Generator[Event, None, Written]:
@@ -184,8 +186,9 @@ class _Attempt:
 
     def _whole(self, events: Sequence[Parsed]) -> Sequence[Parsed]:
         """The last events, without a sentence that was cut off."""
-        if self._writer.calls.finish != "length":
+        if self._writer.calls.finish != CUT_OFF:
             return events
+        self._cut_off = True
         self._notes.append("The model's answer was cut off at its longest; its end is missing.")
         last = events[-1] if events else None
         if isinstance(last, Draft) and not last.text.endswith(_ENDS):
@@ -204,6 +207,7 @@ class _Attempt:
             case Draft():
                 checked = self._verifier.verify(event)
                 self._counts["recited"] += checked.recited
+                self._counts["dropped"] += checked.is_left_out
                 yield from self._telling.take(checked)
             case Declined():
                 self._declined = event
@@ -235,6 +239,8 @@ class _Attempt:
             return failing
 
     def _settled(self, item: Checked, mended: Checked | None) -> Checked | None:
+        if item.is_left_out:
+            return None  # and counted already
         if mended is None or (mended.fails and self._writer.strict):
             self._counts["dropped"] += 1
             return None
@@ -252,8 +258,9 @@ class _Attempt:
             reason = DeclineReason.ABSTRACT_DOES_NOT_SAY  # all it says is what is missing
             yield Withdrawn()
         else:
+            cut = ", and was cut off at its longest" if self._cut_off else ""
             raise EndpointError(
-                f"{self._writer.calls.llm.name} wrote nothing that the abstracts support"
+                f"{self._writer.calls.llm.name} wrote nothing that the abstracts support{cut}"
             )
         near = extractive.Options.for_kind(self._request.kind).near
         declined = extractive.declined(self._request, near, reason)

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from rag.answering.rules import comparators, direction, names, negation, numbers
+from rag.answering.rules import comparators, direction, names, negation, numbers, substance
 from rag.answering.rules.language import differs
 from rag.ingest.cleaning import display
 from rag.schema import Status, Verdict
@@ -24,6 +24,7 @@ VETOES: Mapping[str, Rule] = {
     "comparators": comparators.veto,
     "direction": direction.veto,
     "negation": negation.veto,
+    "substance": substance.veto,
 }
 """The rules that read the cited sentences; names are looked up in the rest of the paper too."""
 
@@ -86,17 +87,22 @@ def check(
 
 def is_verbatim(claim: str, evidence: Sequence[str]) -> bool:
     """Whether the claim is one of the sentences, or a run of neighbouring ones, as displayed."""
+    return len(verbatim_run(claim, evidence)) > 0
+
+
+def verbatim_run(claim: str, evidence: Sequence[str]) -> range:
+    """The places of the first neighbouring sentences that are the claim, as displayed; or none."""
     wanted = _ending_cut(_plain(claim))
     sentences = [_plain(sentence) for sentence in evidence]
     for first in range(len(sentences)):
         run = ""
-        for sentence in sentences[first:]:
-            run = f"{run} {sentence}".strip()
+        for last in range(first, len(sentences)):
+            run = f"{run} {sentences[last]}".strip()
             if _ending_cut(run) == wanted:
-                return True
+                return range(first, last + 1)
             if len(run) > len(wanted) + 1:
                 break
-    return False
+    return range(0)
 
 
 def _veto(

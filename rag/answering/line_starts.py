@@ -84,18 +84,24 @@ Start = Special | Refusal | Body
 
 def read_start(text: str, *, ended: bool) -> Start:
     """Tell what begins with ``text``, the beginning of a line; ``ended``: that is all of it."""
-    match = _LAYOUT.match(text)
-    layout = match[0] if match else ""
-    rest = text[len(layout) :]
+    body = read_body(text)
+    rest = body.rest
     if ended and _FENCE.fullmatch(rest):
         return Special.CODE_FENCE
     if ended and not any(character.isalnum() for character in rest):
         return Special.LAYOUT
     if not ended and len(text) > MAX_START_CHARS:
-        return Body(layout, rest)
+        return body
     if not ended and (not rest or _PARTIAL.fullmatch(rest)):
         return Special.UNDECIDED
-    return read_refusal(rest, ended=ended) or _sources(rest, ended=ended) or Body(layout, rest)
+    return read_refusal(rest, ended=ended) or _sources(rest, ended=ended) or body
+
+
+def read_body(text: str) -> Body:
+    """A line that is text whatever it begins with, without its layout."""
+    match = _LAYOUT.match(text)
+    layout = match[0] if match else ""
+    return Body(layout, text[len(layout) :])
 
 
 def read_refusal(text: str, *, ended: bool) -> Special | Refusal | None:
@@ -115,6 +121,13 @@ def announces_sources(text: str) -> bool:
     rest = text.lstrip(_DECORATION + ">-")
     marked = any(mark in text for mark in "*_#:：")
     return marked and rest.rstrip(_DECORATION + ":：").lower() in _SOURCES
+
+
+def after_label(text: str) -> str:
+    """What follows "Sources:" on the line; nothing where the line does not begin so."""
+    rest = read_body(text).rest.lstrip(_DECORATION)
+    label = _SOURCES_FOLLOW.match(rest.lower())
+    return rest[label.end() :] if label else ""
 
 
 def _sources(rest: str, *, ended: bool) -> Special | None:

@@ -9,8 +9,9 @@ What is taken for a marker, and removed:
 A bracket without a known key is a made-up citation, and removed, where it has the form of a key
 in this context, or is square (``[] 【】 〔〕 ［］``) and holds letters with digits (``[k1]``,
 ``[doc2]``) or numbers (``[12]``, ``[1, 3-5]``). It stays text if it holds anything else
-(``[MASK]``, ``[0.5]``, ``[2023]``), a zero (``[0, 1]``), or two numbers after a word that an
-interval follows ("in [1, 5]"); and so do numbers in round brackets.
+(``[MASK]``, ``[0.5]``, ``[2023]``), names that the context or the question holds (``[T5]``), a zero
+(``[0, 1]``), or two numbers after a word that an interval follows ("in [1, 5]"); and so do numbers
+in round brackets.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _WORDS = frozenset(
 _MADE_UP = re.compile(r"(?=[a-z]*\d)(?=\d*[a-z])[a-z\d]{2,12}|[A-Z]\d{1,3}")
 _SHAPE = re.compile(rf"(?:[{CONSONANTS}]{{2}}[{DIGITS}]{{3}}){{1,3}}")
 _NUMBER = re.compile(r"\d{1,3}")
+_WORD = re.compile(r"[^\W_]+")
 _NUMERIC = re.compile(r"\D*[1-9]\d{0,2}(?:\s*[,;‑–—-]\s*[1-9]\d{0,2})*\D*")
 _INTERVAL_AFTER = re.compile(
     r"(?:\b(?:in|into|to|on|over|within|from|between|range|ranges|interval|scale|by)|[=∈:(])\s*$",
@@ -68,9 +70,10 @@ class _More(Enum):
 
 
 class Markers:
-    """Tells keys from text; ``keys`` are those of the context."""
+    """Tells keys from text; ``keys`` are those of the context, ``names`` what looks like keys."""
 
-    def __init__(self, keys: Collection[str]) -> None:
+    def __init__(self, keys: Collection[str], names: Collection[str] = ()) -> None:
+        self._names = frozenset(names)
         self._keys = {key.translate(_FOLD): key for key in keys if key}
         self._prefixes = {key[:n] for key in self._keys for n in range(1, len(key))}
         self._held = ""
@@ -146,6 +149,8 @@ class Markers:
             return _More.NEEDED if self._may_become_item(item) else None
         everything = [*items, item]
         cut = item.translate(_FOLD) in self._prefixes
+        if self._names_only(everything):
+            return None
         if self._held[0] in _SQUARE and (cut or self._is_item(item)):
             known = self._known(everything)
             return Marker(known, self._made_up(everything) or int(not known)), len(self._held)
@@ -163,6 +168,8 @@ class Markers:
         square = any(character in _SQUARE for character in bracket)
         shaped = any(_SHAPE.fullmatch(item) for item in items)
         lettered = any(_MADE_UP.fullmatch(item) or _shaped(item) for item in items)
+        if self._names_only(items):
+            return None
         placeholder = all(item.lower() in ("key", "keys") for item in items)
         if known or shaped or (square and (lettered or placeholder)):
             return Marker(known, unknown or (0 if known else 1)), len(bracket)
@@ -171,6 +178,11 @@ class Markers:
             interval = len(numbers) == 2 and _INTERVAL_AFTER.search(self._told)
             return None if interval else (Marker((), len(numbers)), len(bracket))
         return None
+
+    def _names_only(self, items: Sequence[str]) -> bool:
+        """Whether what looks like a key is a name, as in "[T5]"."""
+        like_keys = [item for item in items if _MADE_UP.fullmatch(item) or _shaped(item)]
+        return bool(like_keys) and self._names.issuperset(like_keys)
 
     def _known(self, items: Sequence[str]) -> tuple[str, ...]:
         folded = (item.translate(_FOLD) for item in items)
@@ -192,6 +204,11 @@ class Markers:
         """Whether more characters could make this an item: that of a key or a short word."""
         folded = item.translate(_FOLD)
         return folded in self._prefixes or (len(folded) <= 12 and folded.isascii())
+
+
+def names_like_keys(text: str) -> frozenset[str]:
+    """The words of a text that look like made-up keys: "T5", "R1", "BM25"."""
+    return frozenset(word for word in _WORD.findall(text) if _MADE_UP.fullmatch(word))
 
 
 def _shaped(item: str) -> bool:

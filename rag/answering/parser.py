@@ -6,9 +6,9 @@ aloud, `Markers` finds the keys, `Parser` puts lines and sentences together.
 
 A claim is a sentence; a line ends one too. Keys belong to the sentence that they stand in or
 after; where a line begins with keys, as the lines of the context do, to the sentence that
-follows. Layout (line breaks, bullets, headings, a table's head) becomes the ``lead`` of the next
-claim. Left out are thoughts, markers, lines that open or close a code block, and lists of
-sources. All else stays as it was written.
+follows. Layout (line breaks, bullets, rules) becomes the ``lead`` of the next claim; a heading is a
+claim that is marked as one. Left out are thoughts, markers, lines that open or close a code block,
+and lists of sources. All else stays as it was written.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from enum import Enum, auto
 
 from rag.answering.drafts import Declined, Draft, Event, Restarted, Text
 from rag.answering.line_starts import (
+    MAX_START_CHARS,
     Body,
     Refusal,
     Special,
     Start,
+    after_label,
     announces_sources,
+    read_body,
     read_refusal,
     read_start,
 )
-from rag.answering.markers import Marker, Markers
+from rag.answering.markers import Marker, Markers, names_like_keys
 from rag.answering.sentence_text import SentenceText
 from rag.answering.source_list import SourceList
 from rag.answering.thoughts import Thoughts, Void
@@ -37,7 +41,7 @@ from rag.schema import DeclineReason
 __all__ = ["Declined", "Draft", "Event", "Parser", "Restarted", "Text"]
 
 MAX_HEADING_CHARS = 80
-"""A longer heading is a claim."""
+"""A longer heading is a claim like any other."""
 
 
 class _Mode(Enum):
@@ -48,17 +52,23 @@ class _Mode(Enum):
 
 
 _AFTER_EARLY = frozenset(" \t,;:.-–—")
+_ASKS = re.compile(r"[?？؟]\W*$")
 _BOLD_LINE = re.compile(r"\*\*[^*]+\*\*:?|__[^_]+__:?")
 
 
 class Parser:
-    """Turns a stream of text into events; ``keys`` are those of the context.
+    """Turns a stream of text into events.
 
     The texts of all `Text` events since the last `Draft` are the lead and text of the next.
+
+    Args:
+        keys: those of the context.
+        said: the context and the question: a bracket with names that stand there is no key.
     """
 
-    def __init__(self, keys: Collection[str]) -> None:
+    def __init__(self, keys: Collection[str], said: str = "") -> None:
         self._keys = frozenset(keys)
+        self._names = names_like_keys(said) - self._keys
         self._thoughts = Thoughts()
         self._counts: Counter[str] = Counter()
         self._events: list[Event] = []
@@ -77,23 +87,19 @@ class Parser:
     def feed(self, piece: str) -> list[Event]:
         """The events that the next piece of the stream brings, in order."""
         for character in piece:
-            for passed in self._thoughts.feed(character):
+            for passed in self._thoughts.feed(character, cited=self._keys_met):
                 self._pass_on(passed)
         return self._collected()
 
     def finish(self) -> list[Event]:
         """The last events; nothing is fed afterwards."""
-        for passed in self._thoughts.finish():
+        for passed in self._thoughts.finish(cited=self._keys_met):
             self._pass_on(passed)
         for unit in self._markers.finish():
             self._take(unit)
         if self._mode is not _Mode.DECLINED:
             self._take("\n")
         self._release_waiting()
-        shown = self._lead[: self._lead_shown]
-        if shown:  # a heading that nothing follows
-            text = shown.lstrip()
-            self._events.append(Draft(text, (), shown[: len(shown) - len(text)]))
         self._counts["unplaced_keys"] += len(self._early)
         return self._collected()
 
@@ -104,6 +110,7 @@ class Parser:
     def _pass_on(self, passed: str | Void) -> None:
         if isinstance(passed, Void):
             shown = self._begun or self._mode is _Mode.DECLINED
+            self._counts.clear()
             self._begin()
             self._events += [Restarted()] if shown else []
             return
@@ -113,14 +120,14 @@ class Parser:
     # -- state
 
     def _begin(self) -> None:
-        self._markers = Markers(self._keys)
+        self._markers = Markers(self._keys, self._names)
         self._mode = _Mode.READING
         self._begun = False  # something was shown
+        self._keys_met = False
         self._cited = False  # a claim has keys
         self._waiting: Draft | None = None  # the claim that ended its line: keys may follow
         self._in_table = False
         self._lead = ""
-        self._lead_shown = 0  # characters of it
         self._early: list[str] = []  # keys of the sentence that follows
         self._begin_line()
 
@@ -135,6 +142,7 @@ class Parser:
     def _take(self, unit: str | Marker) -> None:
         if isinstance(unit, Marker):
             self._counts["unknown_keys"] += unit.unknown
+            self._keys_met = self._keys_met or bool(unit.keys)
         if self._mode is _Mode.SOURCES:
             self._take_source(unit)
         elif self._mode is _Mode.DECLINED:
@@ -169,7 +177,12 @@ class Parser:
             _extend(self._early, marker.keys)
             self._keyed = True
             return False
-        self._tell(self._told(start, ended=True))
+        told = self._told(start, ended=True)
+        if told is Special.SOURCES and marker.keys:  # only where nothing was said before
+            told = read_body(start)
+        self._tell(told)
+        if self._mode is _Mode.SOURCES:
+            self._take_source(marker)
         return self._mode is _Mode.READING
 
     def _attach(self, keys: Collection[str]) -> None:
@@ -177,7 +190,8 @@ class Parser:
         assert self._waiting is not None
         own = list(self._waiting.keys)
         _extend(own, keys)
-        self._waiting = Draft(self._waiting.text, tuple(own), self._waiting.lead)
+        heading = self._waiting.heading and not own
+        self._waiting = replace(self._waiting, keys=tuple(own), heading=heading)
         self._cited = self._cited or bool(own)
 
     # -- lines
@@ -193,7 +207,9 @@ class Parser:
 
     def _told(self, start: str, *, ended: bool) -> Start:
         if self._whole_line:
-            return read_start(start, ended=ended)
+            told = read_start(start, ended=ended)
+            first = not (self._begun or ended) and len(start) < MAX_START_CHARS
+            return Special.UNDECIDED if told is Special.SOURCES and first else told
         if ended and not _says_something(start):
             return Special.LAYOUT
         return read_refusal(start, ended=ended) or Body("", start)
@@ -238,6 +254,8 @@ class Parser:
                 self._in_table = self._in_table and self._start.lstrip().startswith("|")
                 self._lead += self._start
             self._tell(told)
+            if told is Special.SOURCES:
+                self._sources.end_line()
             self._continue(self._sentence.settle(marker=False))
         if self._sentence.text:
             self._end_claim_line()
@@ -255,12 +273,10 @@ class Parser:
         head = body.heading or (body.in_table and not self._in_table)
         head = head or bool(_BOLD_LINE.fullmatch(sentence.text))
         self._in_table = body.in_table
-        short = len(sentence.text) <= MAX_HEADING_CHARS and not sentence.ended
-        if head and short and self._whole_line and not sentence.keys:
-            self._lead += sentence.text
-            self._lead_shown = len(self._lead)
-        else:
-            self._waiting = self._finished()
+        short = len(sentence.text) <= MAX_HEADING_CHARS
+        short = short and (not sentence.ended or bool(_ASKS.search(sentence.text)))
+        heading = head and short and self._whole_line and not sentence.keys
+        self._waiting = replace(self._finished(), heading=heading)
 
     # -- sentences
 
@@ -280,7 +296,7 @@ class Parser:
     def _finished(self) -> Draft:
         claim = Draft(self._sentence.text, tuple(self._sentence.keys), self._lead)
         self._cited = self._cited or bool(claim.keys)
-        self._lead, self._lead_shown = "", 0
+        self._lead = ""
         return claim
 
     def _show(self, added: str) -> None:
@@ -289,10 +305,10 @@ class Parser:
         self._release_waiting()
         if not self._begun:
             self._lead, self._begun = self._lead.lstrip(), True
+        shown = added
         if added == self._sentence.text:
             self._lead = re.sub(r"\n{3,}", "\n\n", self._lead)
-        shown = self._lead[self._lead_shown :] + added
-        self._lead_shown = len(self._lead)
+            shown = self._lead + added
         if self._events and isinstance(self._events[-1], Text):
             self._events[-1] = Text(self._events[-1].text + shown)
         else:
@@ -310,7 +326,7 @@ class Parser:
             self._start, self._mode = "", _Mode.SKIPPING
             return
         self._waiting = None
-        self._lead, self._lead_shown, self._early = "", 0, []
+        self._lead, self._early = "", []
         self._events.append(Declined(reason))
         self._mode = _Mode.DECLINED
 
@@ -319,6 +335,8 @@ class Parser:
         self._counts["source_lists"] += 1
         self._sources = SourceList()
         self._sole = not self._cited
+        for character in after_label(self._start or ""):
+            self._sources.take(character)
 
     def _take_source(self, unit: str | Marker) -> None:
         """Take a part of a list of sources, which may be all that cites the claim before it."""

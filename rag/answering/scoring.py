@@ -155,7 +155,7 @@ class SimilarityScorer:
 # was not trained on. Features: see `ReadingScorer`.
 READ_SENTENCE = Logistic((0.89, 1.33, -1.11, 1.03), -0.42)
 READ_RELEVANCE = Logistic((0.65, 0.38, 2.10, 5.87, 2.74, -1.19), -6.66)
-READ_ANSWERABLE = Logistic((0.98, -1.23), 0.34)
+READ_ANSWERABLE = Logistic((0.39, 0.43, -2.26), 0.11)
 
 
 class ReadingScorer:
@@ -164,8 +164,8 @@ class ReadingScorer:
     For a sentence the features are the logit of its reading and the three of `SimilarityScorer`.
     For an abstract they are the logits of "answerable" and of its best sentence, the three, and the
     share of the question's names that it does not hold. Its relevance rests on all of these,
-    whether it answers only on the first and the last: a look-alike is as near as the paper that
-    answers.
+    whether it answers on the two logits and the last only: a look-alike is as near as the paper
+    that answers.
     """
 
     def __init__(self, encoder: CrossEncoder, similarity: SimilarityScorer) -> None:
@@ -177,7 +177,7 @@ class ReadingScorer:
         return [
             Judged(
                 tuple(READ_SENTENCE(*s) for s in sentences),
-                READ_ANSWERABLE(whole[0], whole[-1]),
+                READ_ANSWERABLE(*whole[:2], whole[-1]),
                 READ_RELEVANCE(*whole),
             )
             for sentences, whole in self.features(question, abstracts)

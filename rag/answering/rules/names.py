@@ -120,6 +120,8 @@ class _Text:
         if self._holds_whole(name):
             return True
         parts = [part for part in re.split(r"[-/]", name) if part]
+        if any(part.isdigit() for part in parts):  # the 5 of GPT-5 may stand anywhere
+            return False
         named = [
             part for part in parts if part[0].isupper() or _is_marked(part) or part[0].isdigit()
         ]
@@ -129,7 +131,8 @@ class _Text:
         form = _squash(name)
         if form in self.forms or stem(form) in self.forms:
             return True
-        if len(form) > 3 and form.removesuffix("s") in self.squashed and not form[-1].isdigit():
+        apart = r"(?!\d)" if form[-1:].isdigit() else ""  # "GPT 5", but not GPT-50
+        if len(form) > 3 and re.search(re.escape(form.removesuffix("s")) + apart, self.squashed):
             return True
         if name[1:].islower() and len(form) > _PREFIX:
             # "Vietnamese" and Vietnam, "Bayes" and Bayesian

@@ -259,11 +259,15 @@ def _same_noun(number: Number, other: Number) -> bool:
 
 
 def _nearest(number: Number, given: Sequence[Number]) -> Number | None:
-    """The evidence's number that the claim most likely got wrong: same noun, unit, then size."""
+    """The evidence's number that the claim most likely got wrong.
 
-    def likeness(other: Number) -> tuple[int, bool, float]:
+    One that counts if the claim's does; then same noun, unit, size.
+    """
+
+    def likeness(other: Number) -> tuple[bool, int, bool, float]:
         shared = len(set(number.noun) & set(other.noun))
-        return shared, number.unit == other.unit, -abs(number.values[0] - other.values[0])
+        size = -abs(number.values[0] - other.values[0])
+        return other.counted == number.counted, shared, number.unit == other.unit, size
 
     return max(given, key=likeness, default=None)
 
