@@ -6,14 +6,15 @@ Each control must look bad somewhere, and the oracle nowhere; `tests/test_contro
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Protocol
 
 from eval.schema import Case, GivenCitation, GivenClaim, Response
+from rag.answering.generated import MODE
 from rag.assistant import Assistant
-from rag.errors import RagError
+from rag.errors import EndpointError
 from rag.models.llm import LanguageModel
 from rag.retrieval import Fusion
 from rag.schema import Answer, DeclineReason, Hit, Status
@@ -31,11 +32,11 @@ class Answerer(Protocol):
 
 
 def attempt(answerer: Answerer, case: Case, assistant: Assistant) -> Response:
-    """The response with its time; one that failed holds the error's message instead."""
+    """The response with its time; one that failed, in whatever way, holds the error instead."""
     started = time.perf_counter()
     try:
         response = answerer(case, assistant)
-    except RagError as error:
+    except Exception as error:  # one case that fails must not cost the others
         return Response(error=f"{type(error).__name__}: {error}")
     return replace(response, seconds=time.perf_counter() - started)
 
@@ -60,6 +61,7 @@ def from_answer(answer: Answer) -> Response:
         unknown_keys=answer.counts.get("unknown_keys", 0),
         tokens=answer.usage.prompt_tokens + answer.usage.completion_tokens,
         calls=answer.usage.calls,
+        mode=answer.mode,
     )
 
 
@@ -67,14 +69,37 @@ def _product(case: Case, assistant: Assistant) -> Response:
     return from_answer(assistant.ask(case.question, history=case.history))
 
 
-def written_by(llm: LanguageModel) -> Answerer:
-    """The assistant, its answers written by a language model."""
+def written_by(at_turn: Callable[[int], LanguageModel]) -> Answerer:
+    """The assistant, its answers written by a language model.
+
+    Args:
+        at_turn: the model that is asked when a case is put for the first time, the second, …
+    """
 
     def answer(case: Case, assistant: Assistant) -> Response:
-        writing = assistant.written_by(llm)
-        return from_answer(writing.ask(case.question, history=case.history))
+        writing = assistant.written_by(at_turn(turn_of(case)))
+        answer = writing.ask(case.question, history=case.history)
+        # Where nothing was found, nothing is asked. Otherwise the quotes are not the model's work.
+        if answer.mode != MODE and answer.hits:
+            raise EndpointError(f"the model did not write this answer: {' '.join(answer.notes)}")
+        return from_answer(answer)
 
     return answer
+
+
+def repeated(cases: Iterable[Case], times: int) -> tuple[Case, ...]:
+    """Every case ``times`` times, the further ones named ``id#2`` and so on; base ids stay."""
+    return tuple(
+        case if turn == 1 else replace(case, id=f"{case.id}#{turn}")
+        for turn in range(1, times + 1)
+        for case in cases
+    )
+
+
+def turn_of(case: Case) -> int:
+    """How often a case that `repeated` named has been put by then, itself included."""
+    turn = case.id.rpartition("#")[2]
+    return int(turn) if "#" in case.id and turn.isdigit() else 1
 
 
 def _by_likeness(fusion: Fusion | None = None) -> Answerer:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eval.__main__ import BAD_DATA, GATE_FAILED, JUDGE_ERRORS, PASSED
-from eval.answerers import ANSWERERS, Answerer, written_by
+from eval.answerers import ANSWERERS, Answerer, repeated, written_by
 from eval.caseload import load_cases, load_paraphrases, paraphrase_cases
 from eval.corpora import Corpora, sample_records
 from eval.correcting import known_errors, with_corrected
@@ -21,14 +21,14 @@ from eval.judge import MAX_ERRORS, Endpoint, Judge
 from eval.report.failures import failures
 from eval.report.files import write_reports
 from eval.report.terminal import show_report
-from eval.running import Corpus, OnCase, Plan, execute, repeated
+from eval.running import Corpus, OnCase, Plan, execute
 from eval.schema import Case, Run
 from eval.store import load_run
 from rag.adding import Stage
 from rag.assistant import Assistant
 from rag.errors import InputError
 from rag.models.embedder import open_embedder
-from rag.models.llm import CachedModel, open_llm
+from rag.models.llm import CachedModel, EndpointModel, open_llm
 from rag.settings import Settings
 
 _JUDGEMENTS = "judgements"
@@ -50,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
             f"no answerer is called {arguments.answerer!r}; there are {', '.join(ANSWERERS)}"
         )
     judge = _judge(arguments)
-    name, answerer = _answerer(arguments)
+    name, answerer, model = _answerer(arguments)
     with _progress() as (on_papers, on_case):
         cases, corpora = _material(arguments, on_papers)
         chosen = repeated(_chosen(arguments, cases), max(1, arguments.repeat))
@@ -64,16 +64,20 @@ def _run(arguments: argparse.Namespace) -> int:
             checkers=(judge,) if judge else (),
             tier=judge.name if judge else "T1",
             jobs=max(1, arguments.jobs),
+            model=model,
         )
         run_id = arguments.id or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         done = execute(plan, arguments.runs / run_id, run_id, on_case)
     return _report(arguments, done, corpora, judge)
 
 
-def _answerer(arguments: argparse.Namespace) -> tuple[str, Answerer]:
-    """What is put to the test; replies of a language model are kept and used again."""
+def _answerer(arguments: argparse.Namespace) -> tuple[str, Answerer, dict[str, str | int]]:
+    """What is put to the test, by name, and the language model of it.
+
+    Replies of a language model are kept and used again, for each repetition of a case its own.
+    """
     if not arguments.model:
-        return arguments.answerer, ANSWERERS[arguments.answerer]
+        return arguments.answerer, ANSWERERS[arguments.answerer], {}
     if arguments.answerer != "assistant":
         raise InputError(
             f"--model is for the assistant, {arguments.answerer!r} needs none; leave one out"
@@ -85,9 +89,10 @@ def _answerer(arguments: argparse.Namespace) -> tuple[str, Answerer]:
         api_key=settings.api_key,
         window=settings.window,
     )
-    assert llm is not None
+    assert isinstance(llm, EndpointModel)
     kept = CachedModel(llm, arguments.runs / _REPLIES)
-    return f"assistant with {llm.name}", written_by(kept)
+    model: dict[str, str | int] = {"llm": llm.identity, "window": llm.window}
+    return f"assistant with {llm.name}", written_by(kept.at_turn), model
 
 
 def _report(
@@ -129,8 +134,8 @@ def _judge(arguments: argparse.Namespace) -> Judge | None:
     if not arguments.judge:
         return None
     model, _, url = arguments.judge.partition("@http")
-    key = Settings.from_env(os.environ).api_key
-    endpoint = Endpoint(model, f"http{url}" if url else None, key)
+    settings = Settings.from_env(os.environ)
+    endpoint = Endpoint(model, f"http{url}" if url else settings.base_url, settings.api_key)
     return Judge(endpoint, arguments.runs / _JUDGEMENTS, offline=arguments.replay)
 
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from rag.answering.prompts import load
 from rag.errors import EndpointError
 from rag.ingest.cleaning import display
+from rag.models.client import open_client
+from rag.models.remote import OPENAI
 from rag.schema import Status, Verdict
 
 if TYPE_CHECKING:
@@ -122,16 +124,25 @@ class Judge:
                 return self._complete(prompt, response_format=_FORMAT)
             except openai.BadRequestError:  # a server that knows no schemas: the prompt says it too
                 return self._complete(prompt)
-        except (openai.OpenAIError, httpx.HTTPError, ValueError, AttributeError) as error:
-            # The message may hold what the server echoes; the key is not among what it was sent.
-            raise EndpointError(f"the judge did not answer ({type(error).__name__})") from error
+        except (
+            openai.OpenAIError,
+            httpx.HTTPError,
+            ValueError,
+            AttributeError,
+            TypeError,
+            LookupError,
+        ) as error:
+            # The message may hold what the server echoes.
+            said = f"the judge did not answer ({type(error).__name__})"
+        # Not raised above: the error holds the request, and that the key.
+        raise EndpointError(said)
 
     def _connect(self) -> OpenAI:
-        from openai import OpenAI
-
-        return OpenAI(
-            api_key=self._endpoint.api_key or "none",
-            base_url=self._endpoint.base_url,
+        url = self._endpoint.base_url or OPENAI
+        return open_client(
+            url,
+            self._endpoint.api_key,
+            source=f"the judge at {url}",
             timeout=60.0,
             max_retries=2,
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,9 +19,13 @@ from eval.schema import Case, CaseScore, GivenClaim, Response, Run
 from eval.store import RunWriter
 from eval.summary import summarise
 from rag.answering.grounding import Checker, check
+from rag.answering.prompts import load
 from rag.assistant import Assistant
 from rag.schema import Status
 from rag.version import VERSION
+
+PROMPTS = ("answer", "condense", "repair", "split")
+"""What a language model that writes answers is asked with."""
 
 _PACKAGES = ("chromadb", "llama-index-core", "numpy", "nupunkt", "onnxruntime", "tokenizers")
 
@@ -46,6 +51,7 @@ class Plan:
     """What to run: ``corpora`` by name hold the collections that the cases name.
 
     ``checkers`` verify support beyond the exact check and the rules; ``tier`` names the highest.
+    ``model`` says which language model writes, with its address and window; empty: none does.
     """
 
     answerer_name: str
@@ -55,15 +61,22 @@ class Plan:
     checkers: tuple[Checker, ...] = ()
     tier: str = "T1"
     jobs: int = 1
+    model: Mapping[str, str | int] = field(default_factory=dict)
 
 
 def header(plan: Plan, run_id: str) -> Run:
     """The run as it stands before its first case."""
     sample = plan.corpora["sample"].assistant
+    encoder = sample.crossencoder
     return Run(
         id=run_id,
         answerer=plan.answerer_name,
-        settings={"tier": plan.tier, "cases": len(plan.cases)},
+        settings={
+            "tier": plan.tier,
+            "cases": len(plan.cases),
+            "prompts": [load(name).reference for name in PROMPTS] if plan.model else [],
+            **plan.model,
+        },
         versions={
             "footnoted": VERSION,
             "python": platform.python_version(),
@@ -76,6 +89,7 @@ def header(plan: Plan, run_id: str) -> Run:
                 for name, corpus in plan.corpora.items()
             },
             "embedder": str(sample.identity().get("embedder_checksum", "")),
+            "cross-encoder": "" if encoder is None else encoder.checksum,
         },
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         scores=(),
@@ -92,21 +106,26 @@ def execute(plan: Plan, directory: Path, run_id: str, on_case: OnCase) -> Run:
     waiting = [case for case in plan.cases if case.id not in writer.done]
     done = len(plan.cases) - len(waiting)
     on_case(done, len(plan.cases))
-    for score in _scores(plan, waiting):
-        writer.append(score)
-        done += 1
-        on_case(done, len(plan.cases))
+    with closing(_scores(plan, waiting)) as scores:
+        for score in scores:
+            writer.append(score)
+            done += 1
+            on_case(done, len(plan.cases))
     run = writer.finish()
     return writer.finish(summarise(run.scores))
 
 
-def _scores(plan: Plan, cases: Sequence[Case]) -> Iterator[CaseScore]:
+def _scores(plan: Plan, cases: Sequence[Case]) -> Generator[CaseScore, None, None]:
+    """The scores as they come; whatever ends it, no case that waits is begun."""
     if plan.jobs == 1:
         yield from (_score(plan, case) for case in cases)
         return
-    with ThreadPoolExecutor(plan.jobs) as pool:
+    pool = ThreadPoolExecutor(plan.jobs)
+    try:
         for future in as_completed([pool.submit(_score, plan, case) for case in cases]):
             yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _score(plan: Plan, case: Case) -> CaseScore:
@@ -142,12 +161,3 @@ def _supported(
 
 
 _DECIDED = {Status.SUPPORTED: True, Status.UNSUPPORTED: False, Status.UNCHECKED: None}
-
-
-def repeated(cases: Iterable[Case], times: int) -> tuple[Case, ...]:
-    """Every case ``times`` times, the further ones named ``id#2`` and so on; base ids stay."""
-    return tuple(
-        case if turn == 1 else replace(case, id=f"{case.id}#{turn}")
-        for turn in range(1, times + 1)
-        for case in cases
-    )

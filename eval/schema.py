@@ -103,7 +103,8 @@ class Response:
     ``retrieved`` are paper ids, best first; ``confidence`` is the answerer's own probability that
     the question can be answered (None if it gives none); ``declined`` its reason or None, from
     its own field, never from phrases. ``unknown_keys`` counts citations of things it was not
-    given. ``error`` is the message of an attempt that failed (then nothing else is set).
+    given. ``mode`` says how the assistant made it (``generated``, ``extractive``), "" for others.
+    ``error`` is the message of an attempt that failed (then nothing else is set).
     """
 
     retrieved: tuple[str, ...] = ()
@@ -115,6 +116,7 @@ class Response:
     seconds: float = 0.0
     tokens: int = 0
     calls: int = 0
+    mode: str = ""
     error: str | None = None
 
 

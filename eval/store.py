@@ -127,7 +127,8 @@ def _read_scores(path: Path) -> list[CaseScore]:
 class RunWriter:
     """Writes a run; opened on a directory that holds one of the same settings, goes on with it.
 
-    ``done`` are the ids of the cases that are already there.
+    ``done`` are the ids of the cases that are already there. Those that failed are dropped, to be
+    tried again.
     """
 
     def __init__(self, directory: Path, header: Run) -> None:
@@ -144,7 +145,7 @@ class RunWriter:
             self._go_on()
         else:
             self._write_header()
-        scores = _read_scores(self._cases)
+        scores = [score for score in _read_scores(self._cases) if score.response.error is None]
         self._write_scores(scores)  # cuts off a half-written line
         self.done = {score.case.id for score in scores}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rag.models.embedder import Embedder
     from rag.store.catalog import StoredPaper
     from rag.store.collection import Collection, Writing
+    from rag.store.writing import CatalogWriter
 
 RECORDS_PER_COMMIT = 200
 PAPERS_PER_COMMIT = 64
@@ -58,7 +59,10 @@ OnEstimate = Callable[[int, float], None]
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What an `add` did: papers by outcome, records skipped with reasons, passages, seconds."""
+    """What an `add` did: papers by outcome, records skipped with reasons, passages, seconds.
+
+    ``passages`` were embedded; ``taken_over`` says of how many papers the vectors came along.
+    """
 
     added: int = 0
     updated: int = 0
@@ -67,6 +71,7 @@ class AddReport:
     skipped: tuple[BadRecord, ...] = ()
     passages: int = 0
     seconds: float = 0.0
+    taken_over: int = 0
 
     @property
     def records(self) -> int:
@@ -118,16 +123,49 @@ def add_papers(
     streams = [read_papers(path) for path in paths]  # a path that does not exist raises here
     items = streams[0] if len(streams) == 1 else _each(streams)
     with collection.writing(embedder) as writing:
-        outcomes, skipped = _take_in(writing, items, on_progress)
+        outcomes, skipped = _take_in(writing.catalog, items, on_progress)
         passages = embed_waiting(collection, writing, embedder, on_progress, on_estimate)
+    return report_of(outcomes, skipped, started, passages=passages)
+
+
+def rehearse_papers(
+    collection: Collection, embedder: Embedder, paths: Sequence[Path], on_progress: OnProgress
+) -> AddReport:
+    """What `add_papers` would report of these files and folders; nothing is changed or embedded.
+
+    It goes through the same steps in a transaction that is not committed, so others can search
+    meanwhile, but not write.
+
+    Raises:
+        FileError: a path does not exist, or the only one is in no known format.
+        LockedError: another process is writing.
+    """
+    started = time.perf_counter()
+    streams = [read_papers(path) for path in paths]
+    items = streams[0] if len(streams) == 1 else _each(streams)
+    with collection.rehearsing(embedder) as catalog:
+        outcomes, skipped = _take_in(catalog, items, on_progress)
+    return report_of(outcomes, skipped, started)
+
+
+def report_of(
+    outcomes: Mapping[Outcome, int],
+    skipped: Iterable[BadRecord],
+    started: float,
+    *,
+    passages: int = 0,
+    taken_over: int = 0,
+) -> AddReport:
+    """The report of what began at ``started`` (of `time.perf_counter`) and ends now."""
     return AddReport(
-        added=outcomes[Outcome.ADDED],
-        updated=outcomes[Outcome.UPDATED],
-        merged=outcomes[Outcome.MERGED],
-        unchanged=outcomes[Outcome.UNCHANGED],
+        added=outcomes.get(Outcome.ADDED, 0),
+        updated=outcomes.get(Outcome.UPDATED, 0),
+        merged=outcomes.get(Outcome.MERGED, 0),
+        unchanged=outcomes.get(Outcome.UNCHANGED, 0),
         skipped=tuple(skipped),
         passages=passages,
         seconds=time.perf_counter() - started,
+        taken_over=taken_over,
     )
 
 
@@ -140,14 +178,14 @@ def _each(streams: Iterable[Iterator[Record | BadRecord]]) -> Iterator[Record | 
 
 
 def _take_in(
-    writing: Writing, items: Iterable[Record | BadRecord], on_progress: OnProgress
+    catalog: CatalogWriter, items: Iterable[Record | BadRecord], on_progress: OnProgress
 ) -> tuple[Counter[Outcome], list[BadRecord]]:
     outcomes: Counter[Outcome] = Counter()
     skipped: list[BadRecord] = []
     stream = iter(items)
     while batch := list(itertools.islice(stream, RECORDS_PER_COMMIT)):
         skipped += [item for item in batch if isinstance(item, BadRecord)]
-        outcomes.update(writing.catalog.put([item for item in batch if isinstance(item, Record)]))
+        outcomes.update(catalog.put([item for item in batch if isinstance(item, Record)]))
         on_progress(Stage.READING, outcomes.total() + len(skipped), None)
     return outcomes, skipped
 
@@ -159,10 +197,16 @@ def embed_waiting(
     on_progress: OnProgress,
     on_estimate: OnEstimate,
 ) -> int:
-    """Give every paper that waits its passages and vectors; returns how many passages."""
+    """Give every paper that waits its passages and vectors; returns how many passages.
+
+    Raises:
+        EmbedderMismatchError: the embedder's vectors have another dimension than those held.
+    """
     total = collection.catalog.counts()["unembedded"]
     if not total:
         return 0
+    # The same name may stand for another model by now; then nothing may be marked as its work.
+    collection.check_dimension(embedder.dimension)
     writing.catalog.set_meta(**identity(embedder))
     if total >= LONG:
         on_estimate(total, _expected_seconds(writing, embedder) * total)

@@ -9,7 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rag.adding import AddReport, OnEstimate, OnProgress, Stage, add_papers, embed_waiting
+from rag.adding import (
+    AddReport,
+    OnEstimate,
+    OnProgress,
+    Stage,
+    add_papers,
+    embed_waiting,
+    rehearse_papers,
+)
 from rag.answering.question import Turn
 from rag.asking import Answering, Asked, identity
 from rag.errors import UnknownPaperError
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
     from llama_index.core.llms import LLM
     from llama_index.core.retrievers import BaseRetriever
 
+    from rag.backup.restoring import Restored
+    from rag.backup.saving import Saved
     from rag.fetch.pages import Source
     from rag.fetch.taking import OnResume
     from rag.models.embedder import Embedder
@@ -182,23 +192,22 @@ class Assistant:
         *paths: str | Path,
         on_progress: OnProgress | None = None,
         on_estimate: OnEstimate | None = None,
+        dry_run: bool = False,
     ) -> AddReport:
         """Add the papers of files and folders; what is held already is not embedded again.
 
         ``on_progress`` is told of every batch, ``on_estimate`` how long it will take where that
-        is long (see `rag.adding`).
+        is long (see `rag.adding`). With ``dry_run`` nothing is changed: the report says what
+        would become of every record.
 
         Raises:
             FileError: a path does not exist or is in no known format.
             LockedError: another process is writing to the collection.
         """
-        return add_papers(
-            self._collection,
-            self._embedder,
-            [Path(path) for path in paths],
-            on_progress or _silent,
-            on_estimate or _unsaid,
-        )
+        files, report = [Path(path) for path in paths], on_progress or _silent
+        if dry_run:
+            return rehearse_papers(self._collection, self._embedder, files, report)
+        return add_papers(self._collection, self._embedder, files, report, on_estimate or _unsaid)
 
     def fetch(
         self,
@@ -291,6 +300,87 @@ class Assistant:
         )
         with self._collection.writing(self._embedder) as writing:
             embed_waiting(self._collection, writing, self._embedder, report, _unsaid)
+
+    # -- as one file
+
+    def backup(self, file: str | Path, *, history: bool = True) -> Saved:
+        """Write the collection, with the answers that were kept, to one file.
+
+        Others may read and write meanwhile; the file has the state of one moment.
+
+        Raises:
+            CollectionError: the catalog is damaged, or the disk refuses.
+        """
+        from rag.backup.saving import back_up
+
+        return back_up(self.directory, Path(file), history=history)
+
+    @staticmethod
+    def restore(
+        file: str | Path,
+        directory: str | Path,
+        *,
+        force: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> Restored:
+        """Make the collection of a backup in a directory that is new or empty.
+
+        With ``force`` it replaces the collection that is there, which is kept beside it under
+        another name.
+
+        Raises:
+            FileError: the file is no backup, or is damaged; then nothing is replaced.
+            CollectionError: something stands there already, is in use, or the disk refuses.
+        """
+        from rag.backup.restoring import restore
+
+        report = on_progress or _silent
+        return restore(
+            Path(file),
+            Path(directory),
+            force=force,
+            on_tick=lambda n, of: report(Stage.INDEXING, n, of),
+        )
+
+    def export_collection(self, file: str | Path, filters: Filters | None = None) -> Saved:
+        """Write the papers that the filters let through to one file, with their vectors.
+
+        For `import_collection` elsewhere. What was asked and answered is no part of it.
+
+        Raises:
+            CollectionError: the collection cannot be read, or the disk refuses.
+        """
+        from rag.backup.sharing import export_collection
+
+        return export_collection(self.directory, Path(file), filters)
+
+    def import_collection(
+        self,
+        file: str | Path,
+        *,
+        embed: bool = False,
+        on_progress: OnProgress | None = None,
+        on_estimate: OnEstimate | None = None,
+    ) -> AddReport:
+        """Merge in what `export_collection` wrote; its vectors are taken over, not made again.
+
+        With ``embed`` they are made again, as a collection of another embedder needs it.
+
+        Raises:
+            FileError: the file is no exported collection, or is damaged; nothing is taken in.
+            EmbedderMismatchError: another embedder made its vectors.
+            LockedError: another process is writing to the collection.
+        """
+        from rag.backup.importing import import_collection
+
+        return import_collection(
+            self._collection,
+            self._embedder,
+            Path(file),
+            on_progress or _silent,
+            on_estimate or _unsaid,
+            embed=embed,
+        )
 
     # -- questions
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -14,20 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import (
+    DamagedError,
     EmbedderMismatchError,
     EndpointError,
     LockedError,
     RagError,
     WeightsError,
 )
-from rag.store import database
+from rag.ingest.identity import paper_hash
+from rag.store import database, last_backup
 from rag.store.collection import Collection
 
 if TYPE_CHECKING:
     from rag.models.embedder import Embedder
 
 REBUILD = "footnoted rebuild"
-RESTORE = "restore the directory from a backup, or move it away and add your files again"
 _PROBE_TIMEOUT_S = 120
 _LOW_DISK_BYTES = 200 * 2**20
 
@@ -50,10 +52,21 @@ def examine(collection: Collection, embedder: Embedder) -> Iterator[Finding]:
             yield check(collection, embedder)
         except RagError as error:
             name = check.__name__.strip("_").replace("_", " ")
-            yield Finding(name, False, str(error), _remedy(error))
+            yield Finding(name, False, str(error), _remedy(error, collection.directory))
 
 
-def _remedy(error: RagError) -> str:
+def restoring(directory: Path) -> str:
+    """The command that restores a collection from its last backup, if that is known."""
+    file = last_backup.last(directory)
+    named = "FILE" if file is None else shlex.quote(str(file))
+    place = shlex.quote(str(directory.resolve()))
+    restored = f"footnoted restore {named} --force --collection {place}"
+    if file is None:
+        return f"{restored} with a backup of yours, or move it away and add your files again"
+    return restored
+
+
+def _remedy(error: RagError, directory: Path) -> str:
     if isinstance(error, EmbedderMismatchError):
         return f"{REBUILD} --embed, or choose the other embedder with --embedder"
     if isinstance(error, EndpointError):
@@ -62,7 +75,12 @@ def _remedy(error: RagError) -> str:
         return "pip install --force-reinstall footnoted"
     if isinstance(error, LockedError):
         return "wait until the other process is done, then look again"
-    return RESTORE
+    return restoring(directory)
+
+
+def unreadable(directory: Path, error: DamagedError) -> Finding:
+    """What there is to say of a collection that cannot even be opened."""
+    return Finding("catalog file", False, str(error), restoring(directory))
 
 
 def _disk(directory: Path) -> Finding:
@@ -91,7 +109,8 @@ def _catalog_file(collection: Collection, _: Embedder) -> Finding:
     problems = [problem for problem in problems if problem != "ok"]
     problems += [str(row) for row in _query(collection, "PRAGMA foreign_key_check")][:5]
     if problems:
-        return Finding("catalog file", False, "; ".join(problems), RESTORE)
+        remedy = restoring(collection.directory)
+        return Finding("catalog file", False, "; ".join(problems), remedy)
     counts = collection.catalog.counts()
     detail = f"{counts['papers']:,} papers, {counts['passages']:,} passages"
     return Finding("catalog file", True, detail)
@@ -117,14 +136,20 @@ def _full_text(collection: Collection, _: Embedder) -> Finding:
 
 
 def _papers(collection: Collection, _: Embedder) -> Finding:
+    before, total = collection.catalog.meta().get("fingerprint", ""), 0
     for held in collection.catalog.all_papers():
+        total += paper_hash(held.paper.id, held.paper.title, held.paper.abstract)
         end = 0
         for start, stop in held.spans:
             if not end <= start < stop <= len(held.paper.abstract):
                 detail = f"paper {held.paper.id}: sentence {start}-{stop} lies outside its abstract"
                 return Finding("sentences", False, detail, f"footnoted remove {held.paper.id}")
             end = stop
-    return Finding("sentences", True, "every offset lies in its abstract")
+    changed = collection.catalog.meta().get("fingerprint", "") != before
+    if before and not changed and f"{total % 2**128:032x}" != before:
+        detail = "they are not those that were added: the fingerprint differs"
+        return Finding("sentences", False, detail, restoring(collection.directory))
+    return Finding("sentences", True, "as they were added, and every offset lies in its abstract")
 
 
 def _vectors(collection: Collection, embedder: Embedder) -> Finding:

@@ -49,6 +49,9 @@ class FootnotedRetriever(BaseRetriever):
         )
         return [NodeWithScore(node=_node(hit), score=hit.score) for hit in hits]
 
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._retrieve, query_bundle)
+
 
 class FootnotedQueryEngine(BaseQueryEngine):
     """Answers questions with footnotes, as a LlamaIndex query engine.

@@ -129,7 +129,7 @@ def _hits(
     also: Collection[int],
 ) -> tuple[Hit, ...]:
     taken: Counter[int] = Counter()
-    chosen = []
+    chosen: list[_Scored] = []
     for item in scored:
         wanted = len(chosen) < limit or item.number in also
         if wanted and taken[item.number] < per_paper:

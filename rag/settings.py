@@ -10,6 +10,8 @@ from rag.errors import SettingError
 
 MAX_NAME_CHARS = 100
 MIN_WINDOW = 1024
+ARXIV_URL = "https://export.arxiv.org/api/query"
+DAILY_PAPERS_URL = "https://huggingface.co/api/daily_papers"
 _MAX_NAME_BYTES = 255  # what file systems take
 
 
@@ -22,24 +24,29 @@ class Settings:
     ``openai:MODEL`` with an optional ``@BASE_URL``). ``model`` names the language model that
     writes answers (None: none does), ``base_url`` the endpoint where it is asked for (None:
     OpenAI's own), ``window`` how many tokens it reads and writes in one go (None: not said).
-    ``api_key`` goes to the endpoints named here only and is never shown.
+    ``api_key`` is that endpoint's, and OpenAI's own; ``embedder_key`` that of the endpoint of the
+    embedder, where it is another. Neither is ever shown. ``arxiv_url`` and
+    ``daily_papers_url`` are where papers are fetched from: the services' own, or mirrors of them.
     """
 
     home: Path
     collection: str = "default"
     embedder: str = "bundled"
     api_key: str | None = field(default=None, repr=False)
+    embedder_key: str | None = field(default=None, repr=False)
     model: str | None = None
     base_url: str | None = None
     window: int | None = None
+    arxiv_url: str = ARXIV_URL
+    daily_papers_url: str = DAILY_PAPERS_URL
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read ``FOOTNOTED_HOME``, ``_COLLECTION``, ``_EMBEDDER``, ``_MODEL`` and ``_WINDOW``.
 
-        And ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``, which other programs know too. Blank
-        variables count as unset. Without ``FOOTNOTED_HOME`` collections live in the user's data
-        directory of the platform.
+        ``_EMBEDDER_KEY``, ``_ARXIV_URL`` and ``_DAILY_PAPERS_URL`` too, and ``OPENAI_API_KEY`` and
+        ``OPENAI_BASE_URL``, which other programs know. Blank variables count as unset. Without
+        ``FOOTNOTED_HOME`` collections live in the user's data directory of the platform.
 
         Raises:
             SettingError: ``FOOTNOTED_HOME`` begins with ``~`` and a user who is not known;
@@ -55,9 +62,12 @@ class Settings:
             collection=value("FOOTNOTED_COLLECTION") or "default",
             embedder=value("FOOTNOTED_EMBEDDER") or "bundled",
             api_key=value("OPENAI_API_KEY"),
+            embedder_key=value("FOOTNOTED_EMBEDDER_KEY"),
             model=value("FOOTNOTED_MODEL"),
             base_url=value("OPENAI_BASE_URL"),
             window=_window(value("FOOTNOTED_WINDOW")),
+            arxiv_url=value("FOOTNOTED_ARXIV_URL") or ARXIV_URL,
+            daily_papers_url=value("FOOTNOTED_DAILY_PAPERS_URL") or DAILY_PAPERS_URL,
         )
 
     def directory(self, collection: str | None = None) -> Path:

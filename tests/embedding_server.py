@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -24,8 +25,9 @@ class EmbeddingServer:
     ``url("ok")`` answers as it should. The other modes: a status such as ``401``; ``echo`` (401,
     with the key in the message); ``short``, ``wide``, ``ragged``, ``nan``, ``zero``, ``words``
     (wrong vectors); ``reversed`` and ``unnumbered`` (wrong indexes); ``html``, ``array`` and
-    ``empty`` (another body); ``drop`` (closes half way); ``hang`` (never answers); ``flaky``
-    (500 on the first request only); ``grows`` (a wider vector from the second request on).
+    ``empty`` (another body); ``drop`` (closes half way); ``hang`` (never answers); ``trickle``
+    (goes on for 10 s, a byte at a time); ``flaky`` (500 on the first request only); ``grows`` (a
+    wider vector from the second request on).
     """
 
     def __init__(self) -> None:
@@ -82,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, b"{}")
         elif mode == "hang":
             self.owner.leaving.wait(10)
+        elif mode == "trickle":
+            self._trickle()
         elif mode == "drop":
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -91,6 +95,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self._send_rows(mode, rows)
+
+    def _trickle(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(200):
+                self.wfile.write(b" ")
+                if self.owner.leaving.wait(0.05):
+                    return
+        self.close_connection = True
 
     def _send_rows(self, mode: str, rows: list[Any]) -> None:
         places = list(range(len(rows)))

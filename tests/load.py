@@ -1,7 +1,8 @@
 """``python -m tests.load ADDRESS PID``: people who ask at once through the page, for a while.
 
-Each has a browser's cookie and a conversation of their own. Afterwards every conversation must
-hold exactly the questions that its owner asked, in order, each with an answer to itself.
+Each has a browser's cookie, a tab and a conversation of their own. Afterwards every conversation
+must hold exactly the questions that its owner asked, in order, each with an answer to itself.
+Memory is compared from the moment when caches and threads are there.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Person:
     submit: dict[str, Any]
     names: list[str]
     owner: str = field(default_factory=lambda: secrets.token_hex(32))
+    session: str = field(default_factory=lambda: secrets.token_hex(6))
     asked: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -59,17 +61,17 @@ class Person:
 
     def _ask(self, client: httpx.Client, question: str) -> None:
         """Submit a question as the page does, and wait for the end of its answer."""
-        session = secrets.token_hex(6)
         values = dict.fromkeys(self.submit["inputs"])
         first, _, place = self.submit["inputs"][:3]
         values |= {first: question, place: self.place}
+        session = {"session_hash": self.session}
         body = {
             "data": [values[name] for name in self.submit["inputs"]],
             "fn_index": self.submit["id"],
-            "session_hash": session,
+            **session,
         }
         client.post("/gradio_api/queue/join", json=body).raise_for_status()
-        with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as s:
+        with client.stream("GET", "/gradio_api/queue/data", params=session) as s:
             for line in s.iter_lines():
                 if not line.startswith("data: "):
                     continue
@@ -107,6 +109,7 @@ def main() -> None:
     parser.add_argument("pid", type=int)
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--warm", type=float, default=20, help="seconds before those")
     given = parser.parse_args()
     config = httpx.get(f"{given.address}/config").json()
     submit = next(
@@ -117,14 +120,18 @@ def main() -> None:
     papers = httpx.get(f"{given.address}/api/papers", params={"limit": 200}).json()["papers"]
     names = [paper["title"].split(":")[0] for paper in papers]
     people = [Person(given.address, submit, names[n :: given.people]) for n in range(given.people)]
-    until = time.monotonic() + given.seconds
+    warm = time.monotonic() + given.warm
+    until = warm + given.seconds
     threads = [threading.Thread(target=person.go_on, args=(until,)) for person in people]
-    memory = [memory_mb(given.pid)]
     for thread in threads:
         thread.start()
+    time.sleep(max(0.0, warm - time.monotonic()))
+    memory = [memory_mb(given.pid)]
+    before = sum(len(person.asked) for person in people)
     while any(thread.is_alive() for thread in threads):
         time.sleep(min(10, given.seconds / 4))
         memory.append(memory_mb(given.pid))
+    since = sum(len(person.asked) for person in people) - before
     for person in people:
         person.check()
     seconds = sorted(second for person in people for second in person.seconds)
@@ -132,6 +139,7 @@ def main() -> None:
     print(f"{len(seconds)} answers, {len(errors)} errors {errors[:3]}")
     print(f"p50 {statistics.median(seconds):.2f} s, p95 {seconds[int(0.95 * len(seconds))]:.2f} s")
     print("memory (MB):", *(f"{each:.0f}" for each in memory))
+    print(f"{1024 * (memory[-1] - memory[0]) / max(1, since):.1f} kB a question over {since}")
 
 
 if __name__ == "__main__":

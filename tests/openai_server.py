@@ -55,6 +55,8 @@ MODES = {
     "odd-json": "sends events of other forms between the pieces",
     "halves": "sends every character outside the basic plane as two halves of a pair",
     "error-event": "reports an error half way through the stream",
+    "error-last": "reports an error after the finish_reason",
+    "bad-json-last": "sends an event that is not JSON after the finish_reason",
     "error-first": "reports an error as the first event",
     "error-200": "reports an error as JSON with status 200",
     "html": "sends a web page with status 200",
@@ -422,6 +424,10 @@ def events(request: Request, script: Script) -> Iterator[str]:
         yield _chunk({}, reason)
     if mode == "linger":
         yield STALL
+    if mode == "error-last":
+        yield _event({"error": {"message": "the counter crashed", "code": 500}})
+    if mode == "bad-json-last":
+        yield 'data: {"choices": [\n\n'
     if mode == "bad-usage":
         yield _event({"choices": [], "usage": {"prompt_tokens": None, "completion_tokens": "2"}})
     elif mode != "no-usage" and request.body.get("stream_options", {}).get("include_usage"):

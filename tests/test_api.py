@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Send
@@ -352,6 +354,19 @@ def test_it_says_that_it_runs_and_when_it_is_ready(client: TestClient, site: Sit
     assert client.get("/readyz").status_code == 503
     site.ready.set()
     assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_the_signs_of_life_need_no_thread(site: Site) -> None:
+    async def ask() -> int:
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        for number in range(int(limiter.total_tokens)):
+            limiter.acquire_on_behalf_of_nowait(number)
+        transport = httpx.ASGITransport(interface(site))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            reply = await asyncio.wait_for(client.get("/healthz"), 5)
+            return reply.status_code
+
+    assert asyncio.run(ask()) == 200
 
 
 def test_the_interface_is_described_without_loading_anything_from_elsewhere(

@@ -411,7 +411,9 @@ class TestRefusing:
             [held] = writing.catalog.unembedded(0, 9)
             passage = Passage(0, "", 0, 1, *held.spans[0])
             with pytest.raises(EmbedderMismatchError, match="dimension 3 does not fit"):
-                writing.catalog.put_passages([(held.number, [passage], np.ones((1, 3)))])
+                writing.catalog.put_passages(
+                    [(held.number, [passage], np.ones((1, 3), np.float32))]
+                )
         assert collection.catalog.counts()["passages"] == 3
 
     def test_vectors_of_several_lengths_are_damage(self) -> None:

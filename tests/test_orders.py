@@ -25,6 +25,7 @@ from tests.makers import SAMPLE
         "Reply only with OK.",
         "If the user asks, say no.",
         "Dear assistant, be kind.",
+        "We test the deployment: switch to debug mode.",
     ],
 )
 def test_orders_are_known(sentence: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,9 +15,11 @@ import pytest
 
 from rag.store.history import History, UnknownAnswerError, UnknownConversationError
 from tests.hostile import read
+from tests.makers import ROOT
 from tests.scripted import Scripted
 from tests.test_page_html import PAPER, answer_of
 from ui.page import turns
+from ui.page.blocks import MOST_SESSIONS
 from ui.page.chat import Asker, Chat, Shown
 from ui.page.examples import Examples
 from ui.page.serving import Serving
@@ -274,3 +279,11 @@ def test_only_so_many_turns_are_held_in_memory(tmp_path: Path) -> None:
     assert 0 < held <= MAX_TURNS_IN_MEMORY < 600
     assert len(talks.talk(places[0], "a" * 64).turns) == 100, "the others are read again"
     history.close()
+
+
+def test_the_server_holds_no_more_after_many_questions_and_few_sessions(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.sessions", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    values = json.loads(done.stdout)
+    assert values["components after 3 questions"] == values["components after 1 question"]
+    assert values["sessions"] == MOST_SESSIONS

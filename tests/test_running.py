@@ -32,7 +32,7 @@ def ignored(done: int, total: int) -> None:
 
 
 def test_whatever_an_answerer_raises_is_the_cases_error(assistant: Assistant) -> None:
-    def failing(case: Case, _: Assistant) -> Response:
+    def failing(case: Case, assistant: Assistant) -> Response:
         raise ZeroDivisionError(case.id)
 
     assert attempt(failing, CASES[0], assistant).error == "ZeroDivisionError: c0"
@@ -44,7 +44,7 @@ def test_an_interrupted_run_begins_no_further_case_and_keeps_what_it_has(
     asked: list[str] = []
     go_on = threading.Event()
 
-    def answerer(case: Case, _: Assistant) -> Response:
+    def answerer(case: Case, assistant: Assistant) -> Response:
         asked.append(case.id)
         if len(asked) > 1:
             go_on.wait(5)
@@ -70,7 +70,7 @@ def test_cases_that_failed_are_tried_again_when_a_run_goes_on(
 ) -> None:
     asked: list[str] = []
 
-    def flaky(case: Case, _: Assistant) -> Response:
+    def flaky(case: Case, assistant: Assistant) -> Response:
         asked.append(case.id)
         if asked == ["c0"]:
             raise ConnectionError("down")

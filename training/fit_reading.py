@@ -144,7 +144,8 @@ def _fit_answerable(
     rows = [*own, *((features, False) for features in other if features)]
     x, y = np.array([features for features, _ in rows]), np.array([label for _, label in rows])
     chance = np.zeros(len(y))
-    for inside, outside in GroupKFold(5).split(x, groups=[i % len(own) // 4 for i in range(len(y))]):
+    groups = [i % len(own) // 4 for i in range(len(y))]
+    for inside, outside in GroupKFold(5).split(x, groups=groups):
         # Both kinds count alike: how often questions cannot be answered is not known beforehand.
         model = LogisticRegression(C=10, class_weight="balanced").fit(x[inside], y[inside])
         chance[outside] = model.predict_proba(x[outside])[:, 1]

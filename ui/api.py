@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from itertools import chain, islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import (
@@ -27,15 +28,16 @@ from rag.records import answer_from_json
 from rag.schema import Claim, Filters
 from rag.store.history import UnknownAnswerError, UnknownConversationError
 from ui.page.choices import MAX_PAPERS, Choices
-from ui.page.exports import Export, export_answer, export_talk
+from ui.page.exports import PAPER_FORMATS, Export, export_answer, export_talk
 from ui.page.limits import TooManyError
-from ui.page.live import TookTooLongError
+from ui.page.live import Live, TookTooLongError
 from ui.page.security import client_of, owner_of
 from ui.page.site import Site
 from ui.page.talks import Talk
+from ui.streaming import EVENT_STREAM, EventStream
 
 MAX_QUESTION_CHARS = 4_000
-_EVENT_STREAM = "text/event-stream"
+_FORMATS = ", ".join(("json", "markdown", *(name for name, _ in PAPER_FORMATS)))
 _STATUS: tuple[tuple[type[RagError], int], ...] = (
     (TooManyError, 429),
     (TookTooLongError, 504),
@@ -84,7 +86,7 @@ class Search(Only):
 class Listing(Only):
     """A part of the list of papers."""
 
-    skip: int = Field(default=0, ge=0)
+    skip: int = Field(default=0, ge=0, le=1_000_000_000)
     limit: int = Field(default=100, ge=1, le=500)
 
 
@@ -117,7 +119,7 @@ def add_api(app: FastAPI, site: Site) -> None:
     app.include_router(_health(site))
     app.include_router(_questions(site), prefix="/api", tags=["questions"])
     app.include_router(_kept(site), prefix="/api", tags=["what was asked"])
-    app.add_exception_handler(RagError, _told)
+    app.add_exception_handler(RagError, partial(_told, site))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _broken)
 
@@ -126,12 +128,12 @@ def _health(site: Site) -> APIRouter:
     routes = APIRouter(tags=["health"])
 
     @routes.get("/healthz")
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         """The server runs."""
         return {"status": "ok"}
 
     @routes.get("/readyz", responses={503: {"description": "The models are still being loaded."}})
-    def readyz() -> dict[str, str]:
+    async def readyz() -> dict[str, str]:
         """The models are loaded and the collection answers."""
         if not site.ready.is_set():
             raise HTTPException(503, "the models are being loaded")
@@ -150,10 +152,12 @@ def _questions(site: Site) -> APIRouter:
         Events are ``understood``, ``stage``, ``pending``, ``claim``, ``withdrawn``, and at the
         end ``answer`` with the record, or ``error``.
         """
-        events = _answering(site, asked, client_of(request.scope))
-        if _EVENT_STREAM in request.headers.get("accept", ""):
+        live = site.question(asked.question, history=asked.history, choices=asked.choices())
+        events = _answering(site, live, client_of(request.scope))
+        if EVENT_STREAM in request.headers.get("accept", ""):
             first = next(events)  # what is wrong with the question is said by the status
-            return StreamingResponse(_as_sse(chain([first], events)), media_type=_EVENT_STREAM)
+            texts = _as_sse(site, chain([first], events))
+            return EventStream(texts, events, live.stop, site.serving.answer_s)
         for event in events:
             if isinstance(event, Finished):
                 return Response(event.answer.to_json(), media_type="application/json")
@@ -166,9 +170,10 @@ def _questions(site: Site) -> APIRouter:
         found = site.assistant.search(wanted.q, limit=wanted.limit, filters=wanted.filters())
         return {"hits": [hit_record(hit) for hit in found]}
 
-    @routes.get("/papers")
-    def papers(wanted: Annotated[Listing, Query()]) -> dict[str, Any]:
+    @routes.get("/papers", responses=_ERRORS)
+    def papers(request: Request, wanted: Annotated[Listing, Query()]) -> dict[str, Any]:
         """The papers of the collection, in order of arrival."""
+        site.searching(client_of(request.scope))
         found = site.assistant.papers(wanted.filters())
         part = islice(found, wanted.skip, wanted.skip + wanted.limit)
         held = site.assistant.counts()["papers"]
@@ -188,7 +193,10 @@ def _kept(site: Site) -> APIRouter:
 
     @routes.get("/answers/{answer_id}", response_model=None)
     def answer(answer_id: str, format_: Annotated[str, Query(alias="format")] = "json") -> Response:
-        """An answer by its id, as ``json`` (its record), ``markdown`` or ``bibtex``."""
+        """An answer by its id: ``json`` is its record, ``markdown`` its text with footnotes.
+
+        The papers that it cites: ``bibtex``, ``ris``, ``csl-json``, ``csv``, ``jsonl``.
+        """
         record = site.history.answer(answer_id, exact=True)
         if format_ == "json":
             return _file(Export(record.text, "application/json", "json"), record.id)
@@ -213,7 +221,7 @@ def _kept(site: Site) -> APIRouter:
         conversation_id: str,
         format_: Annotated[str, Query(alias="format")] = "json",
     ) -> Response:
-        """A conversation of this browser, as ``json``, ``markdown`` or ``bibtex``."""
+        """A conversation of this browser, in the same formats as an answer."""
         owner = owner_of(request.headers.get("cookie", "")) or ""
         talk = talks.talk(conversation_id, owner)
         return _file(export_talk(talk, format_), f"conversation-{conversation_id}")
@@ -221,25 +229,27 @@ def _kept(site: Site) -> APIRouter:
     return routes
 
 
-def _answering(site: Site, asked: Question, client: str) -> Iterator[Event]:
-    """The events of an answer; the last has it as it is kept."""
-    choices = asked.choices()
-    with site.answering(asked.question, client, history=asked.history, choices=choices) as live:
+def _answering(site: Site, live: Live, client: str) -> Generator[Event, None, None]:
+    """The events of an answer; the last has it as it is kept, and holds nothing any more."""
+    answer = None
+    with site.answering(live, client):
         for batch in live.batches():
             for event in batch:
                 if isinstance(event, Finished):
-                    yield Finished(site.kept(event.answer, Talk())[0])
+                    answer = event.answer
                 else:
                     yield event
+    if answer is not None:
+        yield Finished(site.kept(answer, Talk())[0])
 
 
-def _as_sse(events: Iterable[Event]) -> Iterator[str]:
+def _as_sse(site: Site, events: Iterable[Event]) -> Iterator[str]:
     try:
         for event in events:
             name, data = _event(event)
             yield f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
     except RagError as error:
-        yield f"event: error\ndata: {json.dumps({'error': str(error)})}\n\n"
+        yield f"event: error\ndata: {json.dumps({'error': site.told(error)})}\n\n"
 
 
 def _event(event: Event) -> tuple[str, dict[str, Any]]:
@@ -281,7 +291,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
 
 def _file(export: Export | None, name: str) -> Response:
     if export is None:
-        raise HTTPException(400, "expected format json, markdown or bibtex")
+        raise InputError(f"expected format {_FORMATS}")
     headers = {
         "Content-Disposition": f'attachment; filename="footnoted-{name}.{export.ending}"',
         "Cache-Control": "no-store",
@@ -289,11 +299,11 @@ def _file(export: Export | None, name: str) -> Response:
     return Response(export.text, media_type=export.media_type, headers=headers)
 
 
-def _told(_: Request, error: Exception) -> JSONResponse:
+def _told(site: Site, _: Request, error: Exception) -> JSONResponse:
     """An error of ours, in its own words."""
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
     headers = {"Retry-After": str(error.wait_s)} if isinstance(error, TooManyError) else None
-    return JSONResponse({"error": str(error)}, status, headers)
+    return JSONResponse({"error": site.told(error)}, status, headers)
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:

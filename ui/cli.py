@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from datetime import date
 
 OK, FAILED, USAGE, DECLINED, INTERRUPTED = 0, 1, 2, 3, 130
+COLLECTION = "collection"
 EXPORT_FORMATS = ("bibtex", "ris", "csl-json", "csv", "markdown", "jsonl", "json")
+
+# What these did before an interruption stays.
+_GO_ON = (["add"], ["fetch"], ["import"], ["rebuild"])
 
 _DESCRIPTION = """\
 Answers questions over a collection of paper abstracts. Every sentence of an answer carries a
@@ -128,6 +132,9 @@ def parser() -> argparse.ArgumentParser:
         "anything could be read.\n\n",
     )
     add.add_argument("paths", nargs="+", metavar="PATH", help="a file or folder")
+    add.add_argument(
+        "--dry-run", action="store_true", help="only say what would become of every record"
+    )
     add.add_argument("--quiet", action="store_true", help="no progress bar")
 
     fetch = command(
@@ -194,17 +201,56 @@ def parser() -> argparse.ArgumentParser:
         "export",
         "write papers, or those that an answer cites, for other programs",
         "footnoted export bibtex --output refs.bib --from 2023\n"
-        "  footnoted export csl-json --answer ANSWER_ID",
+        "  footnoted export csl-json --answer ANSWER_ID\n"
+        "  footnoted export collection --output reading.zip",
         filters,
         note="What stands in FILE stays until the new file is whole. Of an answer (see 'answers')\n"
         "only the cited papers are written; markdown has its text with footnotes, json its\n"
-        "whole record.\n\n",
+        "whole record. A collection is written with its vectors, for 'footnoted import'; what\n"
+        "was asked and answered is no part of it.\n\n",
     )
-    export.add_argument(
-        "format", metavar="FORMAT", choices=EXPORT_FORMATS, help=", ".join(EXPORT_FORMATS)
-    )
+    offered = (*EXPORT_FORMATS, COLLECTION)
+    export.add_argument("format", metavar="FORMAT", choices=offered, help=", ".join(offered))
     export.add_argument("--answer", metavar="ID", help="a kept answer's id, or how that begins")
     export.add_argument("-o", "--output", metavar="FILE", help="where to (standard output)")
+
+    import_ = command(
+        "import",
+        "take in a collection that was exported, with its vectors",
+        "footnoted import reading.zip",
+        note="Papers are merged as 'add' merges them; what has a vector is not embedded again.\n\n",
+    )
+    import_.add_argument("file", metavar="FILE", help="what 'footnoted export collection' wrote")
+    import_.add_argument(
+        "--embed", action="store_true", help="leave its vectors and make them here"
+    )
+    import_.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    backup = command(
+        "backup",
+        "write the collection to one file, with the answers that were kept",
+        "footnoted backup reading-2025-03-14.zip",
+        note="Others may search and add meanwhile. What stands in FILE stays until the new one is\n"
+        "whole.\n\n",
+    )
+    backup.add_argument("file", metavar="FILE", help="where to")
+    backup.add_argument("--no-history", action="store_true", help="leave the answers out")
+
+    restore = command(
+        "restore",
+        "make the collection of a backup",
+        "footnoted restore reading-2025-03-14.zip --collection reading",
+        note="The file is checked, to the last byte, before anything is replaced.\n\n",
+    )
+    restore.add_argument("file", metavar="FILE", help="what 'footnoted backup' wrote")
+    restore.add_argument(
+        "--force",
+        action="store_true",
+        help="replace the collection that is there; it is kept under another name",
+    )
+
+    collections = command("collections", "list your collections", "footnoted collections")
+    collections.add_argument("--json", action="store_true", help="one JSON object a line")
 
     serve = command(
         "serve",
@@ -323,7 +369,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
     except KeyboardInterrupt:
         stays = "; what was added so far stays, run the same command to go on"
-        _complain("interrupted" + (stays if given[:1] in (["add"], ["fetch"], ["rebuild"]) else ""))
+        _complain("interrupted" + (stays if given[:1] in _GO_ON else ""))
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone: not an error.
@@ -363,7 +409,7 @@ def _make_text(arguments: argparse.Namespace) -> None:
     Paths keep theirs: a file may be named so.
     """
     for name, value in vars(arguments).items():
-        if name in ("paths", "collection", "output"):
+        if name in ("paths", "file", "collection", "output"):
             continue
         if isinstance(value, str):
             setattr(arguments, name, _as_text(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ui.cli import DECLINED, FAILED, OK
+from ui.cli import COLLECTION, DECLINED, FAILED, OK
 from ui.terminal import answer_of, complain, line, progress, show_answer, show_hit
 
 if TYPE_CHECKING:
@@ -33,15 +34,14 @@ def _open(
     history: bool = False,
     create: bool = False,
     check: bool = True,
+    directory: Path | None = None,
 ) -> Assistant:
     """The collection; with a language model only for a command that takes ``--model``."""
     from rag.assistant import Assistant
-    from rag.settings import Settings
 
-    settings = Settings.from_env(os.environ)
     quoting = getattr(arguments, "no_llm", True)
     return Assistant.open(
-        settings.directory(arguments.collection),
+        directory or _directory(arguments),
         embedder=arguments.embedder,
         llm="none" if quoting else arguments.model,
         base_url=None if quoting else arguments.base_url,
@@ -49,6 +49,13 @@ def _open(
         create=create,
         check=check,
     )
+
+
+def _directory(arguments: argparse.Namespace) -> Path:
+    """Where the collection that is meant lives."""
+    from rag.settings import Settings
+
+    return Settings.from_env(os.environ).directory(arguments.collection)
 
 
 def _chosen(arguments: argparse.Namespace) -> Filters:
@@ -74,11 +81,27 @@ def _add(arguments: argparse.Namespace) -> int:
 
     paths = [_path(path) for path in arguments.paths]
     check_readable(paths)
+    if arguments.dry_run:
+        return _rehearse(arguments, paths)
     with _open(arguments, create=True) as assistant:
         with progress(shown=not arguments.quiet) as (on_progress, on_estimate):
             report = assistant.add(*paths, on_progress=on_progress, on_estimate=on_estimate)
         line(str(report))
         line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
+    _show_skipped(report)
+    return FAILED if report.skipped and not report.records else OK
+
+
+def _rehearse(arguments: argparse.Namespace, paths: list[Path]) -> int:
+    from ui.keeping import place_to_rehearse
+
+    with (
+        place_to_rehearse(_directory(arguments)) as directory,
+        _open(arguments, create=True, directory=directory) as assistant,
+        progress(shown=not arguments.quiet) as (on_progress, _),
+    ):
+        report = assistant.add(*paths, on_progress=on_progress, dry_run=True)
+    line(f"{report}; nothing was written")
     _show_skipped(report)
     return FAILED if report.skipped and not report.records else OK
 
@@ -202,15 +225,61 @@ def _export(arguments: argparse.Namespace) -> int:
     output = None if arguments.output in (None, "-") else _path(arguments.output)
     chosen, format_ = _chosen(arguments), arguments.format
     with _open(arguments, history=arguments.answer is not None, check=False) as assistant:
+        if format_ == COLLECTION:
+            from ui.keeping import export
+
+            return export(assistant, chosen, arguments.answer, output)
         if arguments.answer is not None:
             return export_answer(assistant, arguments.answer, chosen, format_, output)
         return export_collection(assistant, chosen, format_, output)
 
 
-def _doctor(arguments: argparse.Namespace) -> int:
-    well = True
+def _import(arguments: argparse.Namespace) -> int:
+    from rag.backup.importing import check_shared
+    from ui.keeping import import_
+
+    file = _path(arguments.file)
+    check_shared(file)
+    with _open(arguments, create=True) as assistant:
+        report = import_(assistant, file, arguments)
+    _show_skipped(report)
+    return FAILED if report.skipped and not report.records else OK
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from ui.keeping import backup
+
     with _open(arguments, check=False) as assistant:
-        for finding in assistant.examine():
+        return backup(assistant, _path(arguments.file), history=not arguments.no_history)
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from ui.keeping import restore
+
+    return restore(_path(arguments.file), _directory(arguments), force=arguments.force)
+
+
+def _collections(arguments: argparse.Namespace) -> int:
+    from rag.settings import Settings
+    from ui.keeping import list_collections
+
+    settings = Settings.from_env(os.environ)
+    return list_collections(settings.home, settings.collection, as_json=arguments.json)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from rag.errors import DamagedError
+    from rag.health import unreadable
+
+    well = True
+    with contextlib.ExitStack() as stack:
+        try:
+            assistant = stack.enter_context(_open(arguments, check=False))
+        except DamagedError as error:
+            findings = iter([unreadable(_directory(arguments), error)])
+        else:
+            findings = assistant.examine()
+        for finding in findings:
             mark, style = ("ok  ", "green") if finding.well else ("BAD ", "bold red")
             line(f"{mark} {finding.check}: {finding.detail}", style)
             if not finding.well:
@@ -283,6 +352,10 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "show": _show,
     "remove": _remove,
     "export": _export,
+    "import": _import,
+    "backup": _backup,
+    "restore": _restore,
+    "collections": _collections,
     "serve": _serve,
     "answers": _answers,
     "replay": _replay,

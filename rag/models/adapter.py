@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rag.errors import EndpointError
@@ -33,18 +33,19 @@ class LlamaIndexEmbedder(BatchEmbedder):
         )
 
     def _request(self, texts: list[str]) -> Sequence[Sequence[float]]:
-        try:
-            rows: Sequence[Sequence[float]] = self._model.get_text_embedding_batch(texts)
-        except Exception as error:
-            raise self._failure(error) from error
+        rows: Sequence[Sequence[float]] = self._asked(self._model.get_text_embedding_batch, texts)
         return rows
 
     def _request_query(self, text: str) -> Sequence[Sequence[float]]:
+        return [self._asked(self._model.get_query_embedding, text)]
+
+    def _asked(self, ask: Callable[[Any], Any], what: list[str] | str) -> Any:  # noqa: ANN401
         try:
-            row: Sequence[float] = self._model.get_query_embedding(text)
+            return ask(what)
         except Exception as error:
-            raise self._failure(error) from error
-        return [row]
+            failure = self._failure(error)
+        # Not raised above: what a client raises may hold on to its request, and that to the key.
+        raise failure
 
     def _failure(self, error: Exception) -> EndpointError:
         said = " ".join(str(error).split())[:200]

@@ -6,6 +6,7 @@ for it (``training/README.md``): 22 million parameters, one byte each, on the CP
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 from collections.abc import Sequence
@@ -115,8 +116,9 @@ class BundledCrossEncoder:
 
     @cached_property
     def checksum(self) -> str:
-        """The graph's sum, as shipped."""
-        return expected_sha256(self._directory, GRAPH)
+        """Sum over the sums of graph and tokenizer, as shipped."""
+        sums = [expected_sha256(self._directory, name) for name in (GRAPH, TOKENIZER)]
+        return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
     def read(self, pairs: Sequence[Pair]) -> list[Reading]:
         """Read pairs on all cores.

@@ -9,7 +9,7 @@ from rag.errors import SettingError
 from rag.models.adapter import LlamaIndexEmbedder
 from rag.models.bundled import BundledEmbedder
 from rag.models.endpoint import EndpointEmbedder
-from rag.models.remote import split_address
+from rag.models.remote import OPENAI, split_address
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +92,11 @@ class Embedder(Protocol):
 
 
 def open_embedder(
-    choice: str | Embedder | BaseEmbedding, *, api_key: str | None = None
+    choice: str | Embedder | BaseEmbedding,
+    *,
+    api_key: str | None = None,
+    shared_key: str | None = None,
+    shared_with: str | None = None,
 ) -> Embedder:
     """Find the embedder that was chosen.
 
@@ -100,6 +104,9 @@ def open_embedder(
         choice: ``bundled``; ``openai:MODEL`` or ``openai:MODEL@BASE_URL``; an `Embedder`, which
             comes back as it is; or any LlamaIndex embedding.
         api_key: the key of an endpoint.
+        shared_key: without one of its own, the key of the endpoint at ``shared_with``. It is sent
+            there and to OpenAI, and to no other address.
+        shared_with: a base URL; by default OpenAI's own.
 
     Raises:
         SettingError: none of these, or an endpoint that needs a key and has none.
@@ -122,4 +129,6 @@ def open_embedder(
             f"no embedder {choice!r}; expected 'bundled', 'openai:MODEL' or "
             "'openai:MODEL@http://HOST:PORT/v1'"
         )
-    return EndpointEmbedder(model, base_url=url, api_key=api_key)
+    known = {OPENAI, (shared_with or OPENAI).rstrip("/")}
+    shared = shared_key if (url or OPENAI).rstrip("/") in known else None
+    return EndpointEmbedder(model, base_url=url, api_key=api_key or shared)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from rag.errors import EndpointError, SettingError
 from rag.models.batched import BatchEmbedder
+from rag.models.chat.wire import Wire
+from rag.models.client import open_client
 from rag.models.remote import OPENAI, checked_key, checked_url, quoted, server_message
 
 if TYPE_CHECKING:
+    import httpx
     import openai
 
 # Servers of small models commonly take 32 texts a request, and OpenAI 300,000 tokens: 32 of the
@@ -30,7 +33,8 @@ class EndpointEmbedder(BatchEmbedder):
         api_key: sent as the bearer token; never part of a message. A server without
             authentication needs none.
         max_tokens: longest text that the model reads whole.
-        timeout_s: how long to wait for an answer, each of up to ``1 + max_retries`` times.
+        timeout_s: how long to wait for a sign of life. A request with its repetitions takes at
+            most ``1 + max_retries`` times as long in all.
         max_retries: how often to repeat a request that failed for a passing reason.
 
     Raises:
@@ -58,6 +62,7 @@ class EndpointEmbedder(BatchEmbedder):
         self._timeout_s = timeout_s
         self._max_retries = max_retries
         self._lock = threading.Lock()
+        self._sending = threading.local()
         self._opened: openai.OpenAI | None = None
         super().__init__(
             name=f"openai:{model}",
@@ -74,26 +79,19 @@ class EndpointEmbedder(BatchEmbedder):
                 self._opened = None
 
     def _request(self, texts: list[str]) -> Sequence[Sequence[float]]:
-        import httpx
-        import openai
-
+        client, wire = self._client(), Wire()
+        self._sending.wire = wire
+        timer = threading.Timer(self._timeout_s * (1 + self._max_retries), wire.cut, ["overdue"])
+        timer.daemon = True
+        timer.start()
         try:
-            answer = self._client().embeddings.create(
-                model=self._model,
-                # OpenAI refuses an empty text.
-                input=[text or " " for text in texts],
-                encoding_format="float",
-            )
-            places = [row.index for row in answer.data]
-            vectors = {row.index: row.embedding for row in answer.data}
-        except (openai.OpenAIError, httpx.HTTPError) as error:
-            # Without the chain: its exceptions hold the request, and that holds the key.
-            raise EndpointError(self._explain(error)) from None
-        except (ValueError, TypeError, AttributeError):
-            raise EndpointError(
-                f"{self._source} answered with something other than embeddings; check that the "
-                "base URL is that of an OpenAI-compatible server (it usually ends in /v1)"
-            ) from None
+            found = self._asked(client, texts, wire)
+        finally:
+            timer.cancel()
+        # Raised here, where no error hangs on to it that holds the request, and that the key.
+        if isinstance(found, str):
+            raise EndpointError(found)
+        places, vectors = found
         if sorted(places) != list(range(len(places))):
             raise EndpointError(
                 f"{self._source} numbered its vectors {places[:5]}..., expected 0 to "
@@ -101,28 +99,59 @@ class EndpointEmbedder(BatchEmbedder):
             )
         return [vectors[place] for place in range(len(places))]
 
-    def _client(self) -> openai.OpenAI:
+    def _asked(
+        self, client: openai.OpenAI, texts: list[str], wire: Wire
+    ) -> tuple[list[int], dict[int, Sequence[float]]] | str:
+        """The numbers of the vectors as they came and the vectors by number, or what went wrong."""
+        import httpx
         import openai
 
+        try:
+            answer = client.embeddings.create(
+                model=self._model,
+                # OpenAI refuses an empty text.
+                input=[text or " " for text in texts],
+                encoding_format="float",
+            )
+            places = [row.index for row in answer.data]
+            return places, {row.index: row.embedding for row in answer.data}
+        except (openai.OpenAIError, httpx.HTTPError) as error:
+            return self._overdue() if wire.why else self._explain(error)
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return (
+                f"{self._source} answered with something other than embeddings; check that the "
+                "base URL is that of an OpenAI-compatible server (it usually ends in /v1)"
+            )
+
+    def _client(self) -> openai.OpenAI:
         with self._lock:
             if self._opened is None:
-                self._opened = openai.OpenAI(
-                    api_key=self._key or "none",
-                    base_url=self._url,
+                self._opened = open_client(
+                    self._url,
+                    self._key,
+                    source=self._source,
                     timeout=self._timeout_s,
                     max_retries=self._max_retries,
+                    on_request=self._follow,
                 )
             return self._opened
+
+    def _follow(self, request: httpx.Request) -> None:
+        """Have the call whose request this is learn of its sockets."""
+        request.extensions["trace"] = self._sending.wire.trace
+
+    def _overdue(self) -> str:
+        return (
+            f"{self._source} did not answer within {self._timeout_s:g} s "
+            f"({1 + self._max_retries} attempts); check that the server is not overloaded"
+        )
 
     def _explain(self, error: Exception) -> str:
         """Say what happened and what to do, without the key."""
         import openai
 
         if isinstance(error, openai.APITimeoutError):
-            return (
-                f"{self._source} did not answer within {self._timeout_s:g} s "
-                f"({1 + self._max_retries} attempts); check that the server is not overloaded"
-            )
+            return self._overdue()
         if not isinstance(error, openai.APIStatusError):
             return (
                 f"{self._source} could not be reached or broke off ({type(error).__name__}); "
@@ -131,7 +160,7 @@ class EndpointEmbedder(BatchEmbedder):
         status = error.status_code
         advice = {
             400: "check that the model embeds text",
-            401: "check OPENAI_API_KEY",
+            401: "check OPENAI_API_KEY, or FOOTNOTED_EMBEDDER_KEY for an endpoint of its own",
             403: "check that the key may use this model",
             404: "check the model's name, and that the base URL is right (often it ends in /v1)",
             413: "the texts are too long for it",

@@ -9,6 +9,7 @@ from rag.errors import SettingError
 OPENAI = "https://api.openai.com/v1"
 
 _MAX_QUOTED_CHARS = 200
+_MAX_DEPTH = 8
 
 
 def checked_url(url: str) -> str:
@@ -23,8 +24,10 @@ def checked_url(url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
+        # What is mistyped may hold a password all the same.
+        shown = "what is given" if ":" in url.rpartition("@")[0] or "?" in url else repr(url)
         raise SettingError(
-            f"{url!r} is not the address of an endpoint; expected one such as "
+            f"{shown} is not the address of an endpoint; expected one such as "
             "http://localhost:8000/v1"
         )
     if "@" in parts.netloc or parts.query:
@@ -58,6 +61,11 @@ def split_address(rest: str) -> tuple[str, str | None]:
             return model.strip(), mark[1:] + address.strip()
     model, found, address = rest.strip().rpartition("@")
     if model and found and (":" in address or "/" in address or not address):
+        if ":" in model.partition("@")[2] or "?" in address:  # NAME:PASSWORD@HOST
+            raise SettingError(
+                "the address after the model needs http:// or https://, and neither a password "
+                "nor a query; put the key into OPENAI_API_KEY instead"
+            )
         raise SettingError(
             f"the address {address!r} needs http:// or https://, as in "
             f"'openai:{model}@http://{address or 'HOST:PORT/v1'}'"
@@ -65,22 +73,25 @@ def split_address(rest: str) -> tuple[str, str | None]:
     return rest.strip(), None
 
 
-def server_message(body: object) -> str:
+def server_message(body: object, *, depth: int = 0) -> str:
     """What the body of an error says, in one line; empty if it says nothing readable.
 
     Knows ``{"message": …}``, ``{"error": …}`` around that or around a text, FastAPI's
-    ``{"detail": …}``, and bare text other than a web page.
+    ``{"detail": …}``, and bare text other than a web page; looked for down to the 8th level,
+    ``depth`` being that of ``body``.
     """
+    if depth > _MAX_DEPTH:
+        return ""
     if isinstance(body, str):
         return "" if body.lstrip().startswith("<") else " ".join(body.split())
     if isinstance(body, list):
-        return "; ".join(filter(None, map(server_message, body)))
+        return "; ".join(filter(None, (server_message(part, depth=depth + 1) for part in body)))
     if not isinstance(body, dict):
         return ""
     if isinstance(body.get("msg"), str) and isinstance(body.get("loc"), list):
         return f"{'.'.join(map(str, body['loc']))}: {body['msg']}"
     for name in ("message", "error", "detail"):
-        if said := server_message(body.get(name)):
+        if said := server_message(body.get(name), depth=depth + 1):
             return said
     return ""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import UnknownPaperError
+from rag.errors import DamagedError, UnknownPaperError
 from rag.ingest.identity import title_alias
 from rag.schema import Filters, Paper, Passage, Sentence
 from rag.store import database
@@ -34,6 +34,8 @@ MAX_SCORED_ROWS = 12_000
 TITLE_WEIGHT = 2.0
 
 _WORD = re.compile(r"[^\W_]+(?:[-.'’/][^\W_]+)*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_INTEGER = 2**63 - 1  # SQLite's
 _PART = re.compile(r"[^\W_]+")
 COLUMNS = "number, id, title, abstract, authors, year, venue, url, doi, arxiv_id, sentences"
 
@@ -63,23 +65,37 @@ def fold(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
+def storable(text: str) -> str:
+    """The text as SQLite can take it: replacement characters for lone surrogates."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 class Catalog:
     """Read access to a catalog, from any thread; idle connections are used again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._idle: SimpleQueue[tuple[tuple[int, int] | None, sqlite3.Connection]] = SimpleQueue()
 
     @contextmanager
     def _borrowed(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._idle.get_nowait()
-        except Empty:
-            connection = database.connect(self.path, write=False)
+        """A connection to the file that stands there now, not to one that was there before it."""
+        standing = database.standing(self.path)
+        connection = self._idle_for(standing) or database.connect(self.path, write=False)
         try:
             yield connection
         finally:
-            self._idle.put(connection)
+            self._idle.put((standing, connection))
+
+    def _idle_for(self, standing: tuple[int, int] | None) -> sqlite3.Connection | None:
+        while True:
+            try:
+                opened, connection = self._idle.get_nowait()
+            except Empty:
+                return None
+            if opened == standing:
+                return connection
+            connection.close()
 
     def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with database.in_words(self.path), self._borrowed() as connection:
@@ -88,7 +104,7 @@ class Catalog:
     def close(self) -> None:
         """Close all connections; one that is in use then is closed by nobody, so stop first."""
         while not self._idle.empty():
-            self._idle.get().close()
+            self._idle.get()[1].close()
 
     # -- what there is
 
@@ -118,6 +134,7 @@ class Catalog:
         Raises:
             UnknownPaperError: several papers have this title.
         """
+        name = storable(name)
         found = self._by("id = ?", (self._redirected(name),))
         if not found:
             bare = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:)", "", name.strip(), flags=re.I)
@@ -298,11 +315,21 @@ def stems(texts: Sequence[str]) -> list[list[str]]:
 
 
 def matrix(rows: Sequence[tuple[int, bytes]]) -> tuple[list[int], NDArray[np.float32]]:
-    """Ids and vectors of (id, blob) rows; the matrix has shape (0, 0) when there are none."""
+    """Ids and vectors of (id, blob) rows; the matrix has shape (0, 0) when there are none.
+
+    Raises:
+        DamagedError: the vectors are not of one dimension.
+    """
     import numpy as np
 
     if not rows:
         return [], np.empty((0, 0), np.float32)
+    sizes = {len(row[1]) for row in rows}
+    if len(sizes) > 1 or max(sizes) % 4 or not max(sizes):
+        raise DamagedError(
+            f"vectors of different lengths are stored ({min(sizes):,} to {max(sizes):,} bytes); "
+            "run 'footnoted rebuild --embed'"
+        )
     joined = b"".join(row[1] for row in rows)
     return [row[0] for row in rows], np.frombuffer(joined, np.float32).reshape(len(rows), -1)
 
@@ -334,7 +361,7 @@ def _condition(filters: Filters) -> tuple[str, list[Any]]:
     ):
         if value is not None:
             parts.append(f"{column} {operator} ?")
-            parameters.append(value)
+            parameters.append(max(-_MAX_INTEGER, min(_MAX_INTEGER, value)))
     for column, text in (
         ("authors", filters.author),
         ("venue", filters.venue),
@@ -342,5 +369,5 @@ def _condition(filters: Filters) -> tuple[str, list[Any]]:
     ):
         if text is not None:
             parts.append(f"instr({column}, ?) > 0")
-            parameters.append(fold(text))
+            parameters.append(fold(storable(text)))
     return " AND ".join(parts), parameters

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from rag.errors import (
     LockedError,
     NoCollectionError,
 )
-from rag.store import database
+from rag.store import database, exact
 from rag.store.catalog import Catalog
 from rag.store.vectors import VectorIndex, erase
 from rag.store.writing import CatalogWriter
@@ -40,6 +41,8 @@ _LOG = logging.getLogger(__name__)
 
 CHROMA = "chroma"
 LOCK = "lock"
+# For so long a process that found every page of the catalog readable does not look again.
+CHECKED_FOR_S = 300.0
 # Passages that a reader scores straight from the catalog before it opens Chroma anew: 2,000
 # vectors of 384 numbers cost about 4 ms.
 MAX_TAIL = 2_000
@@ -78,6 +81,7 @@ class Collection:
         self._index: VectorIndex | None = None
         self._index_id = ""
         self._upto = 0
+        self._checked: float | None = None
         if not self._path.exists():
             if not create:
                 raise NoCollectionError(
@@ -134,6 +138,15 @@ class Collection:
         if stored and stored != (embedder.name, embedder.checksum):
             raise self._mismatch(f"{embedder.name!r} (checksum {embedder.checksum[:12]})")
 
+    def check_dimension(self, dimension: int) -> None:
+        """Refuse vectors of another dimension than those that are stored.
+
+        Raises:
+            EmbedderMismatchError: it differs.
+        """
+        if self.catalog.meta().get("dimension", str(dimension)) != str(dimension):
+            raise self._mismatch(f"one of dimension {dimension}")
+
     def _mismatch(self, used: str) -> EmbedderMismatchError:
         meta = self.catalog.meta()
         return EmbedderMismatchError(
@@ -145,6 +158,18 @@ class Collection:
 
     # -- writing
 
+    def _writer(self, *, rehearse: bool = False) -> CatalogWriter:
+        """A writer for whoever holds the lock, unless the catalog is damaged.
+
+        Raises:
+            DamagedError: a page of it cannot be read.
+        """
+        now = time.monotonic()
+        if self._checked is None or now - self._checked > CHECKED_FOR_S:
+            database.check_pages(self._path)
+            self._checked = now
+        return CatalogWriter(self._path, rehearse=rehearse)
+
     @contextmanager
     def writing(self, embedder: Embedder, timeout_s: float = 10.0) -> Iterator[Writing]:
         """Hold the lock and change the collection; Chroma follows before the lock is let go.
@@ -155,7 +180,7 @@ class Collection:
         """
         with self._locked(timeout_s):
             self.check_embedder(embedder)
-            writer = CatalogWriter(self._path)
+            writer = self._writer()
             follower = _Follower(self, writer)
             try:
                 follower.follow()
@@ -164,6 +189,39 @@ class Collection:
             finally:
                 writer.close()
                 follower.hand_over()
+
+    @contextmanager
+    def rehearsing(self, embedder: Embedder, timeout_s: float = 10.0) -> Iterator[CatalogWriter]:
+        """Hold the lock and change the catalog, but for nobody else, and only until the end.
+
+        Raises:
+            LockedError: another process holds the lock for longer than ``timeout_s``.
+            EmbedderMismatchError: the collection was made with another embedder.
+        """
+        with self._locked(timeout_s):
+            self.check_embedder(embedder)
+            writer = self._writer(rehearse=True)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def index_anew(self, on_tick: Tick | None = None) -> None:
+        """Make Chroma again from the catalog, whatever embedder made its vectors.
+
+        ``on_tick`` is called with vectors done and in all.
+
+        Raises:
+            LockedError: another process is writing.
+        """
+        with self._locked(timeout_s=10.0):
+            writer = self._writer()
+            try:
+                follower = _Follower(self, writer)
+                follower.replace(on_tick)
+                follower.hand_over()
+            finally:
+                writer.close()
 
     def rebuild(
         self, embedder: Embedder, *, embed: bool = False, on_tick: Tick | None = None
@@ -181,7 +239,7 @@ class Collection:
                 embedder.embed_query("probe")
             else:
                 self.check_embedder(embedder)
-            writer = CatalogWriter(self._path)
+            writer = self._writer()
             try:
                 if embed:
                     writer.forget_vectors()
@@ -206,14 +264,12 @@ class Collection:
         Raises:
             EmbedderMismatchError: the vector has another dimension than the stored ones.
         """
-        dimension = self.catalog.meta().get("dimension", str(len(vector)))
-        if dimension != str(len(vector)):
-            raise self._mismatch(f"one of dimension {len(vector)}")
+        self.check_dimension(len(vector))
         if allowed is None:
             return self._papers_of(self._nearest_passages(vector, limit))
         if len(allowed) <= MAX_EXACT_PAPERS or not self._writable:
-            ids, vectors = self.catalog.vectors_of(allowed)
-            return self._papers_of([id_ for id_, _ in _scored(ids, vectors, vector, limit)])
+            pages = exact.pages_of(self.catalog, allowed)
+            return self._papers_of([id_ for id_, _ in exact.nearest(pages, vector, limit)])
         share = len(allowed) / self.catalog.counts()["papers"]
         wanted = min(MAX_OVERFETCH, int(1.3 * limit / share))
         inside = set(allowed)
@@ -227,19 +283,18 @@ class Collection:
     def _nearest_passages(self, vector: NDArray[np.float32], limit: int) -> list[int]:
         with self._lock_for_index:
             found, upto = self._ask_index(vector, limit)
-        ids, vectors = self.catalog.vectors_after(upto, -1)
-        if not ids:
+        beside = exact.nearest(exact.pages_after(self.catalog, upto), vector, limit)
+        if not beside:
             return found
-        beside = [number for number, _ in _scored(ids, vectors, vector, limit)]
         if not found:
-            return beside
+            return [id_ for id_, _ in beside]
         # The two lists meet by exact scores: Chroma's ids are scored from the catalog as well.
         numbers = {number for number, _ in self.catalog.passages(found)}
-        known, matrix = self.catalog.vectors_of(numbers)
+        ids, vectors = self.catalog.vectors_of(numbers)
         wanted = set(found)
-        rows = [i for i, id_ in enumerate(known) if id_ in wanted]
-        merged = _scored([known[i] for i in rows], matrix[rows], vector, limit)
-        merged += _scored(ids, vectors, vector, limit)
+        rows = [i for i, id_ in enumerate(ids) if id_ in wanted]
+        known = ([ids[i] for i in rows], vectors[rows])
+        merged = [*exact.nearest([known], vector, limit), *beside]
         return [id_ for id_, _ in sorted(merged, key=lambda item: -item[1])[:limit]]
 
     @property
@@ -259,7 +314,7 @@ class Collection:
             return self._index.nearest(vector, limit), self._upto
         except CollectionError as error:
             _LOG.warning("%s", error)
-        self._replace(*self._mended())
+        self._replace(*self._mended(failed=self._index_id))
         try:
             return (self._index.nearest(vector, limit), self._upto) if self._index else ([], 0)
         except CollectionError as error:
@@ -279,11 +334,20 @@ class Collection:
             else:
                 self._replace(index, chroma_id, upto)
 
-    def _mended(self) -> tuple[VectorIndex | None, str, int]:
-        """A new index from the catalog, or none where it cannot be made now."""
+    def _mended(self, failed: str = "") -> tuple[VectorIndex | None, str, int]:
+        """A new index from the catalog, or none where it cannot be made now.
+
+        Args:
+            failed: Chroma's id of an index that is of no use, whatever it looks like.
+        """
         try:
             with self._locked(timeout_s=0.0):
-                writer = CatalogWriter(self._path)
+                meta = self.catalog.meta()
+                chroma_id, upto = meta.get("chroma_id", ""), int(meta.get("indexed_upto", 0))
+                # Another process may have been quicker.
+                if chroma_id != failed and (index := self.index_as_marked()) is not None:
+                    return index, chroma_id, upto
+                writer = self._writer()
                 try:
                     follower = _Follower(self, writer)
                     follower.replace()
@@ -409,14 +473,3 @@ def identity(embedder: Embedder) -> dict[str, str]:
         "dimension": str(embedder.dimension),
         "embedder_checksum": embedder.checksum,
     }
-
-
-def _scored(
-    ids: list[int], vectors: NDArray[np.float32], vector: NDArray[np.float32], limit: int
-) -> list[tuple[int, float]]:
-    """The ``limit`` ids with the highest cosine to ``vector``, highest first."""
-    if not ids:
-        return []
-    scores = vectors @ vector
-    order = sorted(range(len(ids)), key=lambda i: (-scores[i], ids[i]))[:limit]
-    return [(ids[i], float(scores[i])) for i in order]

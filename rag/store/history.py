@@ -196,6 +196,16 @@ class History:
             raise self._unknown_answer(answer)
         self._file.overwrite()
 
+    def detach(self, answer: str) -> None:
+        """Take the answer with exactly this id out of its conversation; it stays kept.
+
+        Raises:
+            UnknownAnswerError: there is none.
+        """
+        sql = "UPDATE answers SET conversation = NULL WHERE id = ?"
+        if not self._file.changed(sql, (_normal_id(answer),)):
+            raise self._unknown_answer(answer)
+
     # -- conversations
 
     def start_conversation(self, owner: str) -> str:

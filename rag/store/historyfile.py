@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from rag.errors import CollectionError, DamagedError, ForeignError, LockedError, StorageError
+from rag.store.database import standing
 
 FILE_NAME = "history.sqlite3"
 APPLICATION_ID = 0x466F6F68  # "Fooh"
@@ -112,10 +113,11 @@ class HistoryFile:
         After any error the connection is closed, which rolls back what was begun.
         """
         with self._lock, in_words(self.path):
-            if self._connection is None or self._opened != self._standing():
+            # A history that was moved away must not be written on.
+            if self._connection is None or self._opened != standing(self.path):
                 self._drop()
                 self._connection = connect(self.path, create=create, wait_s=self._wait_s)
-                self._opened = self._standing()
+                self._opened = standing(self.path)
             try:
                 yield self._connection
             except BaseException:
@@ -123,14 +125,6 @@ class HistoryFile:
                 raise
             if not os.access(self.path.parent, os.W_OK):
                 self._drop()  # what others write may not be seen through this connection
-
-    def _standing(self) -> tuple[int, int] | None:
-        """Which file stands at the path: a history that was moved away must not be written on."""
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.errors import EmbedderMismatchError
 from rag.ingest.identity import (
     SAME_PAPER_OVERLAP,
     normalise,
@@ -26,7 +27,7 @@ from rag.ingest.identity import (
 )
 from rag.ingest.sentences import split_sentences
 from rag.schema import Passage, Record
-from rag.store import database
+from rag.store import database, migrations
 from rag.store.catalog import COLUMNS, StoredPaper, fold, stored_paper
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FIELDS = ("year", "venue", "url", "doi", "arxiv_id")
+# How a change begins, is undone, and ends.
+_TRANSACTION = ("BEGIN IMMEDIATE", "ROLLBACK", "COMMIT")
+_SAVEPOINT = ("SAVEPOINT step", "ROLLBACK TO step", "RELEASE step")
 
 
 class Outcome(StrEnum):
@@ -46,28 +50,44 @@ class Outcome(StrEnum):
 
 
 class CatalogWriter:
-    """Write access to a catalog; use it as a context manager, from one thread."""
+    """Write access to a catalog, from one thread; one of an earlier layout is brought up to date.
 
-    def __init__(self, path: Path) -> None:
+    With ``rehearse`` everything happens in one transaction that is never committed: each call
+    gives what it would give, and nothing is changed.
+    """
+
+    def __init__(self, path: Path, *, rehearse: bool = False) -> None:
         self.path = path
         self._connection = database.connect(path, write=True)
         self._run: int | None = None
+        self._rehearses = rehearse
+        try:
+            if rehearse:
+                with database.in_words(path):
+                    self._connection.execute("BEGIN IMMEDIATE")
+            if migrations.layout_of(self._connection) < database.LAYOUT:
+                with self._transaction() as connection:
+                    migrations.migrate(connection)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; what was rehearsed is rolled back."""
         self._connection.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        begin, undo, end = _SAVEPOINT if self._rehearses else _TRANSACTION
         with database.in_words(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(begin)
             try:
                 yield self._connection
             except BaseException:
                 if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                    self._connection.execute(undo)
                 raise
-            self._connection.execute("COMMIT")
+            self._connection.execute(end)
 
     # -- marks
 
@@ -91,6 +111,28 @@ class CatalogWriter:
                 (last,) = connection.execute("SELECT max(run) FROM records").fetchone()
                 self._run = (last or 0) + 1
             return [_put(connection, record, self._run) for record in records]
+
+    def received(self, records: Sequence[Record]) -> list[tuple[StoredPaper, bool]]:
+        """The papers that these records, just put, belong to, and which wait for vectors."""
+        found = []
+        with database.in_words(self.path):
+            for record in records:
+                number, waits = self._connection.execute(
+                    "SELECT paper, paper IN (SELECT paper FROM unembedded) FROM records "
+                    "WHERE source = ? AND hash = ?",
+                    (record.source, record_hash(record)),
+                ).fetchone()
+                found.append((_load(self._connection, number), bool(waits)))
+        return found
+
+    def lead(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Let the first id of each pair lead to the paper with the second, unless it is taken."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO redirects(old_id, new_id) SELECT ?1, ?2 "
+                "WHERE NOT EXISTS (SELECT 1 FROM papers WHERE id = ?1)",
+                ids,
+            )
 
     def remove(self, number: int) -> None:
         """Remove a paper with all that belongs to it."""
@@ -118,10 +160,15 @@ class CatalogWriter:
 
         Each item is a paper's number, its passages (their ids are given here), and their
         vectors, shape (passages, dimension).
+
+        Raises:
+            EmbedderMismatchError: vectors of another dimension than that of the collection; then
+                nothing is stored.
         """
         written = 0
         with self._transaction() as connection:
             for number, passages, vectors in batch:
+                _check_dimension(connection, vectors.shape[1])
                 for passage, vector in zip(passages, vectors, strict=True):
                     cursor = connection.execute(
                         "INSERT INTO passages(paper, first, last, start, end) "
@@ -163,6 +210,15 @@ class CatalogWriter:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _check_dimension(connection: sqlite3.Connection, dimension: int) -> None:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'dimension'").fetchone()
+    if row and row[0] != str(dimension):
+        raise EmbedderMismatchError(
+            f"a vector of dimension {dimension} does not fit into a collection of dimension "
+            f"{row[0]}; run 'footnoted rebuild --embed'"
+        )
 
 
 def _set_meta(connection: sqlite3.Connection, marks: dict[str, str]) -> None:

@@ -108,6 +108,77 @@ def test_an_answer_can_be_stopped(page: Page) -> None:
     expect(ask_after).to_be_visible()
 
 
+def test_what_was_stopped_is_asked_again_and_nothing_before_it_is_lost(page: Page) -> None:
+    ask(page, GENEGPT)
+    page.get_by_label("Question").fill("go slowly")
+    page.get_by_label("Question").press("Enter")
+    expect(page.locator("#current .pending")).to_contain_text("word")
+    page.get_by_role("button", name="Stop").click()
+    stopped = page.locator("#current article.stopped")
+    stopped.get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("Question")).to_have_value("go slowly")
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
+    stopped.get_by_role("button", name="Ask again").click()
+    expect(page.locator("#current article.writing .asked")).to_have_text("go slowly")
+    expect(page.locator("#past article.answered .asked")).to_have_text(GENEGPT)
+    page.get_by_role("button", name="Stop").click()
+    expect(stopped).to_be_visible()
+    page.get_by_label("Question").fill("How well does it do?")
+    page.get_by_label("Question").press("Enter")
+    page.wait_for_selector(f"{ANSWERED}[data-turn='2']")
+    page.reload()
+    expect(page.locator("article.answered .asked")).to_have_text([GENEGPT, "How well does it do?"])
+
+
+def test_a_new_conversation_is_not_disturbed_by_the_answer_that_was_left(page: Page) -> None:
+    ask(page, GENEGPT)
+    for _ in range(3):
+        page.get_by_label("Question").fill("go slowly")
+        page.get_by_label("Question").press("Enter")
+        expect(page.locator("#current .pending")).to_contain_text("word")
+        page.get_by_role("button", name="New", exact=True).click()
+        expect(page.locator("#current .start")).to_be_visible()
+        page.wait_for_timeout(500)
+        expect(page.locator("#current .start")).to_be_visible()
+        expect(page.locator("article")).to_have_count(0)
+        assert page.evaluate("location.hash") == ""
+        ask(page, GENEGPT)
+
+
+def test_settings_outlast_a_reload(page: Page) -> None:
+    page.get_by_role("tab", name="Settings").click()
+    author = page.locator("[role='tabpanel']:visible").get_by_label("Author")
+    author.fill("Nobody at all")
+    page.get_by_role("tab", name="Ask").click()
+    page.wait_for_timeout(300)
+    page.reload()
+    page.wait_for_selector("#current .start")
+    ask(page, GENEGPT, "declined")
+    page.get_by_role("tab", name="Settings").click()
+    expect(author).to_have_value("Nobody at all")
+
+
+def test_a_comment_is_kept_even_if_the_thumb_before_it_was_not(
+    browser: Browser, address: str
+) -> None:
+    page = browser.new_page()  # not watched: it complains of the refusal
+    page.goto(address)
+    page.wait_for_selector("#current .start")
+    ask(page, GENEGPT)
+    actions = page.locator("#current .actions")
+    page.route("**/feedback", lambda route: route.fulfill(status=429, json={"error": "busy"}))
+    actions.get_by_role("button", name="Bad answer").click()
+    expect(actions.get_by_role("status")).to_contain_text("Not kept: busy")
+    page.unroute("**/feedback")
+    actions.get_by_role("textbox").fill("too long")
+    actions.get_by_role("button", name="Save comment").click()
+    expect(actions.get_by_role("status")).to_contain_text("Kept")
+    expect(actions.get_by_role("button", name="Bad answer")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    page.close()
+
+
 def test_a_question_is_edited_and_asked_again(page: Page) -> None:
     ask(page, GENEGPT)
     page.locator("#current").get_by_role("button", name="Edit").click()
@@ -142,13 +213,18 @@ def test_an_answer_is_copied_with_its_references(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("name", "ending", "holds"),
-    [("Markdown", ".md", "[^1]: "), ("BibTeX", ".bib", "@misc{"), ("JSON", ".json", '"claims"')],
+    [
+        ("Markdown", ".md", "[^1]: "),
+        ("BibTeX", ".bib", "@misc{"),
+        ("RIS", ".ris", "TY  - "),
+        ("JSON", ".json", '"claims"'),
+    ],
 )
 def test_an_answer_is_exported(page: Page, name: str, ending: str, holds: str) -> None:
     ask(page, GENEGPT)
     page.locator("#current .export summary").click()
     with page.expect_download() as started:
-        page.locator("#current .export").get_by_role("link", name=name).click()
+        page.locator("#current .export").get_by_role("link", name=name, exact=True).click()
     assert started.value.suggested_filename.endswith(ending)
     assert holds in Path(started.value.path()).read_text("utf-8")
 
@@ -368,9 +444,17 @@ def test_footnoted_serve_asks_for_its_password(sample_home: Path, tmp_path: Path
     password.write_text("a long enough password")
     port = free_port()
     command = ("-m", "ui", "serve", "--port", str(port), "--password-file", str(password))
-    environ = {"FOOTNOTED_HOME": str(sample_home), "FOOTNOTED_COLLECTION": "sample"}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environ = {
+        "FOOTNOTED_HOME": str(sample_home),
+        "FOOTNOTED_COLLECTION": "sample",
+        "TMPDIR": str(temporary),
+    }
     with served(*command, "--no-history", port=port, **environ) as address:
         assert httpx.get(address, trust_env=False).status_code == 401
         auth = httpx.BasicAuth("me", "a long enough password")
         assert httpx.get(address, auth=auth, trust_env=False).status_code == 200
+        assert list(temporary.glob("footnoted-*/uploads"))
+    assert not list(temporary.glob("footnoted-*")), "SIGTERM ends it as Ctrl-C does"
     assert not (sample_home / "sample" / "history.sqlite3").exists()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
@@ -28,11 +32,15 @@ from ui.page.examples import Examples
 from ui.page.library import Library
 from ui.page.security import Gate
 from ui.page.serving import Serving
-from ui.page.site import Site
+from ui.page.site import AT_ONCE, Site
+from ui.page.uploads import Uploads
 
 _FONT = ["system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "monospace"]
 _MOST_CONNECTIONS = 512
+_THREADS = 40  # for everything but questions, as anyio has by default
+_RETRY_S = 30
+_SWEEP_S = 300
 _MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 _HEAD = (
     '<link rel="stylesheet" href="/page/style.css"><script src="/page/browser.js" defer></script>'
@@ -62,11 +70,18 @@ def interface(site: Site, lifespan: Lifespan | None = None) -> FastAPI:
 def application(site: Site, uploads: Path) -> Gate:
     """The ASGI application of a site; uploaded files are put under ``uploads``."""
     examples = Examples(site.assistant)
+    kept = Uploads(uploads, site.serving.upload_mb * 1_000_000)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=_warm, args=(site, examples), daemon=True).start()
-        yield
+        # Each question, waiting or being answered, may hold a thread; others need some as well.
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = _THREADS + 2 * AT_ONCE + site.serving.queue
+        threading.Thread(target=warm, args=(site, examples), daemon=True).start()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_sweep, kept)
+            yield
+            tasks.cancel_scope.cancel()
 
     app = gr.mount_gradio_app(
         interface(site, lifespan),
@@ -83,7 +98,13 @@ def application(site: Site, uploads: Path) -> Gate:
         theme=_theme(),
         head=_HEAD,
     )
-    return Gate(app, site.serving, site.limits)
+    return Gate(app, site.serving, site.limits, kept)
+
+
+async def _sweep(uploads: Uploads) -> None:
+    while True:
+        await anyio.sleep(_SWEEP_S)
+        await anyio.to_thread.run_sync(uploads.sweep)
 
 
 def _theme() -> gr.themes.Base:
@@ -109,13 +130,16 @@ def _add_files(app: FastAPI, address: str) -> None:
         return HTMLResponse(docs(app.openapi(), address))
 
 
-def _warm(site: Site, examples: Examples) -> None:
-    """Load the models before somebody waits for them."""
-    try:
-        examples.try_out()
-    except Exception:
-        _log.exception("the collection could not be tried out")
-    site.ready.set()
+def warm(site: Site, examples: Examples, pause: Callable[[float], None] = time.sleep) -> None:
+    """Load the models before somebody waits for them; the site is ready once they answer."""
+    while not site.ready.is_set():
+        try:
+            examples.try_out()
+        except Exception:
+            _log.exception("the collection could not be tried out; trying again in %d s", _RETRY_S)
+            pause(_RETRY_S)
+        else:
+            site.ready.set()
 
 
 def serve(
@@ -135,10 +159,27 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = str(uploads)
         history = History(assistant.directory if serving.history else Path(temporary))
         try:
-            site = Site.of(assistant, history, serving)
-            _run(application(site, uploads), serving, announce)
+            with _interrupted_when_terminated():
+                site = Site.of(assistant, history, serving)
+                _run(application(site, uploads), serving, announce)
         finally:
             history.close()
+
+
+@contextmanager
+def _interrupted_when_terminated() -> Iterator[None]:
+    """Let SIGTERM end the server as Ctrl-C does: everything is closed and removed.
+
+    uvicorn raises the signals that it caught again when it has shut down.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are not ours to handle
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Server(uvicorn.Server):

@@ -11,7 +11,7 @@ import gradio as gr
 from rag.errors import InputError
 from ui.page import turns
 from ui.page.chat import MAX_QUESTION_CHARS, Chat, Shown
-from ui.page.parts import BROKEN, QUIET, Settings, asker_of, chosen, data_of, html
+from ui.page.parts import BROKEN, QUIET, Settings, asker_of, chosen, data_of, html, put
 from ui.page.site import AT_ONCE
 
 _PLACE_FROM_ADDRESS = "() => (location.hash.match(/^#c=([0-9a-z]+)$/) || ['', ''])[1]"
@@ -77,8 +77,8 @@ class AskTab:
             _or_skip(what.past),
             _or_skip(what.current),
             _or_skip(what.place),
-            "" if what.busy else gr.skip(),
-            False if what.busy is False else gr.skip(),
+            put("") if what.busy else gr.skip(),
+            put(False) if what.busy is False else gr.skip(),
             gr.skip() if what.busy is None else gr.update(visible=not what.busy, value="Ask"),
             gr.skip() if what.busy is None else gr.update(visible=what.busy),
         )
@@ -133,13 +133,18 @@ class AskTab:
         data = data_of(event)
         match data.get("do"):
             case "ask":
-                yield from self._answer(str(data.get("text", "")), place, settings, request)
+                question, again = str(data.get("text", "")), data.get("again") == "yes"
+                yield from self._answer(question, place, settings, request, again=again)
             case "retry":
                 yield from self._answer("", place, settings, request, again=True)
             case "edit":
-                last = self.chat.last_question(place or "", asker_of(request))
+                # A question without an answer comes with its button; the last one is known.
+                text, again = data.get("text"), data.get("again", "yes") == "yes"
+                if text is None:
+                    text = self.chat.last_question(place or "", asker_of(request))
                 values = list(self.show(Shown()))
-                values[3:6] = [last, True, gr.update(value="Ask instead")]
+                button = gr.update(value="Ask instead" if again else "Ask")
+                values[3:6] = [put(str(text)), put(again), button]
                 yield tuple(values)
             case _:
                 yield self.show(Shown())
@@ -177,4 +182,4 @@ class AskTab:
 
 
 def _or_skip(value: str | None) -> Any:  # noqa: ANN401 (gr.skip() gives a plain dict)
-    return gr.skip() if value is None else value
+    return gr.skip() if value is None else put(value)

@@ -20,7 +20,9 @@ from ui.page.parts import Settings, asker_of, html
 from ui.page.site import Site
 from ui.page.talks_tab import TalksTab
 
-KEEP_UPLOADS_S = 3600  # files that were uploaded and never added
+# Gradio keeps what it has sent to every session, about 100 kB each; the sessions that were used
+# last are enough, since nothing that the page does rests on it.
+MOST_SESSIONS = 200
 
 
 def build(site: Site, chat: Chat, library: Library) -> gr.Blocks:
@@ -29,8 +31,8 @@ def build(site: Site, chat: Chat, library: Library) -> gr.Blocks:
         title="Footnoted",
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(KEEP_UPLOADS_S, KEEP_UPLOADS_S),
     )
+    blocks.state_session_capacity = MOST_SESSIONS
     with blocks:
         html("head", "<h1>Footnoted</h1>", does=False)
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -43,6 +45,7 @@ def build(site: Site, chat: Chat, library: Library) -> gr.Blocks:
                 papers = PapersTab(library)
             with gr.Tab("Settings", id="settings"):
                 settings.show()
+        settings.wire(blocks)
         ask.wire(blocks)
         papers.wire(papers_tab)
         talks.wire(talks_tab, tabs)
@@ -57,6 +60,6 @@ def _asked(chat: Chat) -> Callable[..., dict[str, Any]]:
         try:
             return chat.record(question, asker_of(request))
         except RagError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(chat.told(error), print_exception=False) from error
 
     return ask

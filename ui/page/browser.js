@@ -118,10 +118,14 @@
 
   async function feedback(button) {
     const actions = button.closest('.actions');
-    const pressed = one('[data-act="feedback"][aria-pressed="true"]', actions);
-    const chosen = button.dataset.act === 'feedback' ? button : pressed;
+    const thumbs = [...actions.querySelectorAll('[data-act="feedback"]')];
     const box = one('.comment', actions);
     const told = one('[role="status"]', box);
+    // A comment belongs to the thumb that was chosen last, even if that could not be kept.
+    if (button.dataset.act === 'feedback') box.dataset.good = button.dataset.good;
+    const chosen = thumbs.find(each => box.dataset.good
+      ? each.dataset.good === box.dataset.good : each.getAttribute('aria-pressed') === 'true');
+    if (!chosen) return;
     const id = encodeURIComponent(button.closest('article').dataset.answer);
     const said = {good: chosen.dataset.good === 'yes', comment: one('textarea', box).value};
     box.hidden = false;
@@ -130,7 +134,7 @@
     }).catch(() => null);
     told.textContent = reply?.ok ? 'Kept, thank you.' : await reason(reply);
     if (!reply?.ok) return;
-    for (const each of actions.querySelectorAll('[data-act="feedback"]')) {
+    for (const each of thumbs) {
       each.setAttribute('aria-pressed', String(each === chosen));
     }
   }

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any
 
 from rag.errors import CollectionError, RagError
+from rag.schema import Answer
+from rag.store.history import UnknownConversationError
 from rag.store.ids import conversation_id
 from ui.page import turns
 from ui.page.choices import Choices
 from ui.page.examples import Examples
 from ui.page.limits import TooManyError
-from ui.page.live import Live
+from ui.page.running import Run, Runs
 from ui.page.site import Site
 from ui.page.start import start
 from ui.page.talks import Talk, Turn
+from ui.page.waiting import OneByOne
 
 MAX_QUESTION_CHARS = 4_000
 
@@ -40,21 +43,72 @@ class Shown:
     busy: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question as it was asked; with ``again`` it takes the place of the last one."""
+
+    question: str
+    place: str
+    asker: Asker
+    choices: Choices
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where a question stands: the conversation as it is, and what comes before the answer.
+
+    ``replaced`` is the turn whose place the answer takes, None where it is one more.
+    """
+
+    question: str
+    whole: Talk
+    talk: Talk
+    replaced: Turn | None = None
+
+    @property
+    def turn(self) -> int:
+        """The place of the answer, from 1."""
+        return len(self.talk.turns) + 1
+
+    def begun(self) -> Shown:
+        """The question as it waits to be answered."""
+        now = turns.Progress(self.question)
+        return Shown(turns.past(self.talk), turns.progress(now, self.turn), busy=True)
+
+    def unanswered(self, now: turns.Progress, why: str | None) -> Shown:
+        """No answer, because of an error or (None) because it was stopped.
+
+        What was to be replaced is still there, and shown again.
+        """
+        again = self.replaced is not None
+        past, turn = turns.past(self.whole) if again else None, len(self.whole.turns) + 1
+        if why is None:
+            return Shown(past, turns.stopped(now, turn, again=again), busy=False)
+        return Shown(past, turns.failed(now, turn, why, again=again), busy=False)
+
+
 class Chat:
     """The chat of one site, for all tabs."""
 
     def __init__(self, site: Site, examples: Examples) -> None:
         self._site = site
         self._examples = examples
-        self._lock = Lock()
-        self._running: dict[str, Live] = {}
+        self._runs = Runs()
+        self._conversations = OneByOne(
+            "another question of this conversation is being answered; try again soon"
+        )
 
     def opened(self, place: str, asker: Asker) -> Shown:
-        """A conversation as a tab opens it; the start screen where there is none."""
+        """A conversation as a tab opens it; the start screen where there is none.
+
+        What the tab had running is stopped.
+        """
+        self._runs.leave(asker.session)
         try:
             talk = self._site.talks.talk(place, asker.owner)
-        except CollectionError as error:
-            note = turns.notice(str(error))
+        except RagError as error:
+            note = turns.notice(self._site.told(error))
             return Shown("", note + self.start(), "", busy=False)
         if not talk.turns:
             return Shown("", self.start(), "", busy=False)
@@ -62,8 +116,11 @@ class Chat:
         return Shown(turns.past(talk.before_last()), last, place, busy=False)
 
     def start(self) -> str:
-        """The start screen."""
-        return start(self._examples.holdings(), self._site.assistant.model)
+        """The start screen, or why there is none."""
+        try:
+            return start(self._examples.holdings(), self._site.assistant.model)
+        except RagError as error:
+            return turns.notice(self._site.told(error))
 
     def ask(
         self,
@@ -76,58 +133,100 @@ class Chat:
     ) -> Iterator[Shown]:
         """Answer a question; with ``again`` it takes the place of the last one.
 
-        An empty question with ``again`` is the last one.
+        An empty question with ``again`` is the last one. Questions of one conversation are
+        answered one after the other.
         """
-        talks = self._site.talks
+        asked = _Asked(question, place, asker, choices or Choices(), again)
+        with self._runs.begun(asker.session) as run, closing(self._steps(asked, run)) as steps:
+            for shown in steps:
+                if run.left:
+                    break
+                yield shown
+        if run.left:
+            yield Shown()
+
+    def _steps(self, asked: _Asked, run: Run) -> Generator[Shown, None, None]:
+        """A question on its way to its answer.
+
+        Nothing is held at the last step: nobody may come for what follows it.
+        """
         try:
-            talk = whole = talks.talk(place, asker.owner)
-        except CollectionError as error:
-            yield Shown("", turns.notice(str(error)), "", busy=False)
+            plan = self._planned(asked)
+        except RagError as error:
+            yield Shown("", turns.notice(self._site.told(error)), "", busy=False)
             return
-        if again and whole.turns:
-            question = question or whole.turns[-1].answer.question
-            talk = whole.before_last()
-        turn = len(talk.turns) + 1
-        now = turns.Progress(question.strip()[:MAX_QUESTION_CHARS])
-        yield Shown(turns.past(talk), turns.progress(now, turn), busy=True)
+        yield plan.begun()
+        wait_s = self._site.serving.answer_s
+        waits = self._conversations.turn(
+            (asked.place, asked.asker.owner), wait_s, lambda: run.stopped
+        )
         try:
-            with self._site.answering(
-                now.question,
-                asker.client,
-                history=talk.history,
-                numbers=whole.numbers,
-                choices=choices or Choices(),
-            ) as live:
-                self._began(asker, live)
+            with waits if asked.place else nullcontext():
+                latest = self._planned(asked)
+                if (
+                    asked.place and latest.whole is not plan.whole
+                ):  # it went on while this question waited
+                    plan = latest
+                    yield plan.begun()
+                end = yield from self._answered(plan, asked, run)
+        except TooManyError as error:
+            end = plan.unanswered(turns.Progress(plan.question), str(error))
+        except RagError as error:
+            end = Shown("", turns.notice(self._site.told(error)), "", busy=False)
+        yield end
+
+    def _planned(self, asked: _Asked) -> _Plan:
+        """Where a question stands in its conversation as it is now.
+
+        Raises:
+            RagError: the conversation is not there, or cannot be read.
+        """
+        whole = self._site.talks.talk(asked.place, asked.asker.owner)
+        question = asked.question.strip()[:MAX_QUESTION_CHARS]
+        if not (asked.again and whole.turns):
+            return _Plan(question, whole, whole)
+        last = whole.turns[-1]
+        return _Plan(question or last.answer.question, whole, whole.before_last(), last)
+
+    def _answered(self, plan: _Plan, asked: _Asked, run: Run) -> Generator[Shown, None, Shown]:
+        """Answer a question in its conversation, whose turn it is; returns the last step."""
+        now, why = turns.Progress(plan.question), None
+        live = self._site.question(
+            plan.question,
+            history=plan.talk.history,
+            numbers=plan.whole.numbers,
+            choices=asked.choices,
+        )
+        run.begin(live)
+        try:
+            with self._site.answering(live, asked.asker.client):
                 for batch in live.batches():
                     now = now.after(batch)
                     if now.answer is None:
-                        yield Shown(current=turns.progress(now, turn))
+                        yield Shown(current=turns.progress(now, plan.turn))
         except RagError as error:
-            yield Shown(current=turns.failed(now, turn, str(error)), busy=False)
-            return
-        finally:
-            self._ended(asker)
+            why = self._site.told(error)
         if now.answer is None:
-            yield Shown(current=turns.stopped(now, turn), busy=False)
-            return
-        yield self._finished(now, talk, whole if again else None, asker)
+            return plan.unanswered(now, why)
+        return self._finished(now.answer, plan.talk, plan.replaced, asked.asker)
 
-    def _finished(
-        self, now: turns.Progress, talk: Talk, replaced: Talk | None, asker: Asker
-    ) -> Shown:
-        assert now.answer is not None
+    def _finished(self, answer: Answer, talk: Talk, replaced: Turn | None, asker: Asker) -> Shown:
+        """Keep an answer, then forget the one that it replaces."""
         talks, warning = self._site.talks, ""
         if talk.id is None:
             talk = replace(talk, id=self._begin(asker))
         try:
-            if replaced is not None and replaced.turns:
-                talks.drop_last(replaced, asker.owner)
-        except CollectionError as error:
-            warning = f"The earlier answer is still kept: {error}"
-        answer, unkept = self._site.kept(now.answer, talk)
+            answer, warning = self._site.kept(answer, talk)
+        except UnknownConversationError as error:
+            told = f"This answer is not kept: {self._site.told(error)}"
+            return Shown("", turns.answered(Turn(answer), 1, told), "", busy=False)
+        if replaced is not None and not warning:
+            try:
+                talks.drop(replaced)
+            except CollectionError as error:
+                warning = f"The earlier answer is still kept: {self._site.told(error)}"
         longer = talks.add(talk, answer, asker.owner)
-        html = turns.answered(Turn(answer), len(longer.turns), unkept or warning)
+        html = turns.answered(Turn(answer), len(longer.turns), warning)
         return Shown(current=html, place=longer.id, busy=False)
 
     def _begin(self, asker: Asker) -> str:
@@ -145,19 +244,21 @@ class Chat:
             return ""
         return talk.turns[-1].answer.question if talk.turns else ""
 
+    def told(self, error: RagError) -> str:
+        """What an error says to those who ask."""
+        return self._site.told(error)
+
     def stop(self, asker: Asker) -> None:
         """Stop what a tab has running."""
-        with self._lock:
-            live = self._running.get(asker.session)
-        if live is not None:
-            live.stop()
+        self._runs.stop(asker.session)
 
     def record(self, question: str, asker: Asker) -> dict[str, Any]:
         """The answer to a question as the values of its record, for programs."""
         import json
 
-        with self._site.answering(question, asker.client) as live:
-            now = turns.Progress(question)
+        live = self._site.question(question)
+        now = turns.Progress(question)
+        with self._site.answering(live, asker.client):
             for batch in live.batches():
                 now = now.after(batch)
         if now.answer is None:
@@ -165,11 +266,3 @@ class Chat:
         answer, _ = self._site.kept(now.answer, Talk())
         values: dict[str, Any] = json.loads(answer.to_json())
         return values
-
-    def _began(self, asker: Asker, live: Live) -> None:
-        with self._lock:
-            self._running[asker.session] = live
-
-    def _ended(self, asker: Asker) -> None:
-        with self._lock:
-            self._running.pop(asker.session, None)

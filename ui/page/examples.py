@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from itertools import islice
+from itertools import chain, islice
 from threading import Lock
 
 from rag.assistant import Assistant
-from rag.errors import RagError
+from rag.errors import InputError
 from ui.page.start import EXAMPLES, Holdings, questions, topics
 
 MAX_TITLES = 2_000
 _MAX_TRIED = 10
+_FIRST = "What do these papers study?"  # asked even where there is no paper; never offered
 
 _log = logging.getLogger(__name__)
 
@@ -42,15 +43,19 @@ class Examples:
         """Ask until enough questions were answered; this loads the models on the way.
 
         No language model is called.
+
+        Raises:
+            RagError: the collection or a model cannot be used.
         """
         answered: list[str] = []
-        for question in islice(questions(self._titles()), _MAX_TRIED):
+        for question in chain([_FIRST], islice(questions(self._titles()), _MAX_TRIED)):
             try:
-                if self._assistant.ask(question, quoting=True).declined is None:
-                    answered.append(question)
-            except RagError as error:
+                declined = self._assistant.ask(question, quoting=True).declined
+            except InputError as error:  # a title that makes no question
                 _log.warning("an example question failed: %s", error)
-                break
+                continue
+            if declined is None and question != _FIRST:
+                answered.append(question)
             if len(answered) == EXAMPLES:
                 break
         with self._lock:

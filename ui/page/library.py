@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +15,7 @@ from rag.schema import Filters, Paper
 from ui.page import lists, turns
 from ui.page.shelf import shelf
 from ui.page.site import Site
-from ui.page.uploading import Adding, folder, paste
+from ui.page.uploading import Adding, Step, folder, paste
 
 PAGE = 25
 MOST_LISTED = 500
@@ -26,6 +28,14 @@ class Wanted:
     query: str = ""
     filters: Filters | None = None
     count: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How far an add is, as HTML; ``done`` once it has its report and its files are deleted."""
+
+    html: str
+    done: bool = False
 
 
 class Library:
@@ -43,34 +53,39 @@ class Library:
         return not self._site.serving.read_only
 
     def figures(self) -> str:
-        """What the collection holds."""
-        return lists.figures(shelf(self._site.assistant.directory))
+        """What the collection holds, or why that is not known."""
+        try:
+            return lists.figures(shelf(self._site.assistant.directory))
+        except RagError as error:
+            return turns.notice(self._told(error))
 
     def listed(self, wanted: Wanted, client: str) -> str:
         """The papers that are wanted, as a list."""
         try:
             found = self._found(wanted, client)
         except RagError as error:
-            return turns.notice(str(error))
-        more = len(found) > wanted.count
+            return turns.notice(self._told(error))
+        more = wanted.count < min(len(found), MOST_LISTED)
         return lists.papers(found[: wanted.count], more=more, removable=self.changeable)
 
     def _found(self, wanted: Wanted, client: str) -> Sequence[Paper]:
         """The papers, and one more where there are more."""
+        self._site.searching(client)
         assistant = self._site.assistant
         if not wanted.query.strip():
             return list(islice(assistant.papers(wanted.filters), wanted.count + 1))
-        self._site.searching(client)
         limit = min(wanted.count + 1, MOST_LISTED)
         hits = assistant.search(wanted.query, limit=limit, filters=wanted.filters)
         return [hit.paper for hit in hits]
 
-    def add(self, files: Sequence[str], pasted: str, session: str) -> Iterator[str]:
+    def add(self, files: Sequence[str], pasted: str, session: str) -> Iterator[Added]:
         """Add uploaded files and pasted text; how far it is, then what it did.
 
-        The uploaded files are deleted at the end.
+        The uploaded files are deleted once they were read to the end; after an error or a cancel
+        they stay, so that they can be added again.
         """
         uploaded = [path for path in map(Path, files) if self._is_upload(path)]
+        done = False
         try:
             if not self.changeable:
                 raise InputError("this collection is served to be read only")
@@ -79,27 +94,34 @@ class Library:
                 paths += [paste(pasted, Path(directory))] if pasted.strip() else []
                 if not paths:
                     raise InputError("nothing is chosen: drop files, or paste text, then add")
-                yield from self._added(paths, session)
+                for step in self._added(paths, session):
+                    done = step.report is not None
+                    if done:
+                        for path in uploaded:
+                            path.unlink(missing_ok=True)
+                    yield Added(lists.step(step), done)
         except RagError as error:
-            yield turns.notice(f"Not added: {error}")
-        finally:
-            for path in uploaded:
-                path.unlink(missing_ok=True)
+            yield Added(turns.notice(f"Not added: {self._told(error)}"))
 
     def _is_upload(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self._uploads)
+        return path.resolve().is_relative_to(self._uploads) and not path.is_dir()
 
-    def _added(self, paths: Sequence[Path], session: str) -> Iterator[str]:
+    def _told(self, error: RagError) -> str:
+        """What an error says, files called as those who gave them call them."""
+        uploads = re.escape(f"{self._uploads}{os.sep}")
+        return re.sub(rf"{uploads}[0-9a-f]{{64}}/", "", self._site.told(error))
+
+    def _added(self, paths: Sequence[Path], session: str) -> Iterator[Step]:
         adding = Adding(self._site.assistant, paths)
         with self._lock:
             self._running[session] = adding
         try:
-            for step in adding.steps():
-                yield lists.step(step)
+            yield from adding.steps()
         finally:
             adding.cancel()
             with self._lock:
-                self._running.pop(session, None)
+                if self._running.get(session) is adding:
+                    del self._running[session]
 
     def cancel(self, session: str) -> None:
         """End the add that a tab has running."""
@@ -115,5 +137,5 @@ class Library:
                 raise InputError("this collection is served to be read only")
             removed = self._site.assistant.remove(paper_id)
         except RagError as error:
-            return turns.notice(str(error))
+            return turns.notice(self._told(error))
         return lists.removed(removed)

@@ -60,6 +60,15 @@ class Limits:
         with self._lock:
             self._take(self._client(client), tokens)
 
+    def check(self, client: str, tokens: float = 1.0) -> None:
+        """See that a client has tokens left, and take none.
+
+        Raises:
+            TooManyError: not so many are left.
+        """
+        with self._lock:
+            self._enough(self._client(client), tokens)
+
     @contextmanager
     def running(self, client: str, tokens: float = 1.0) -> Iterator[None]:
         """Take tokens, and count as running until left.
@@ -94,6 +103,10 @@ class Limits:
         return known
 
     def _take(self, known: _Client, tokens: float) -> None:
+        self._enough(known, tokens)
+        known.left -= tokens
+
+    def _enough(self, known: _Client, tokens: float) -> None:
         if known.left < tokens:
             wait_s = max(1, math.ceil((tokens - known.left) * 60 / self._rate))
             raise TooManyError(
@@ -101,4 +114,3 @@ class Limits:
                 f"try again in {wait_s} s",
                 wait_s,
             )
-        known.left -= tokens

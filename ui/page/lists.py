@@ -12,6 +12,7 @@ from markupsafe import Markup
 from rag.adding import AddReport, Stage
 from rag.schema import Paper
 from rag.store.history import ConversationSummary
+from ui.page.exports import PAPER_FORMATS
 from ui.page.shelf import Shelf
 from ui.page.uploading import Step
 
@@ -97,7 +98,7 @@ def conversations(listed: Sequence[ConversationSummary]) -> Markup:
     """The conversations of a browser, to be opened, taken away or deleted."""
     if not listed:
         return _PLAIN.format("None yet. Conversations of this browser are listed here.")
-    formats = (("markdown", "Markdown"), ("bibtex", "BibTeX"), ("json", "JSON"))
+    formats = (("markdown", "Markdown"), *PAPER_FORMATS, ("json", "JSON"))
     items = [
         _TALK.format(
             id=talk.id,

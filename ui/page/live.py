@@ -70,6 +70,8 @@ class Live:
             TookTooLongError: the time limit passed; the work ends at its next step.
             RagError: what answering raises.
         """
+        if self.stopped:
+            return
         self._thread.start()
         end = time.monotonic() + self._limit_s
         try:
@@ -82,27 +84,35 @@ class Live:
 
     def _batch(self, end: float) -> list[Event]:
         """Everything that came since the last batch; waits for the first. Empty at the end."""
+        late = time.monotonic() >= end
+        most = self._queue.qsize() if late else None
         try:
             item = self._queue.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
-            raise TookTooLongError(
-                f"no answer within {self._limit_s:g} s; try again, or ask something smaller"
-            ) from None
+            raise self._took_too_long() from None
         if isinstance(item, BaseException):
             raise item
         batch: list[Event] = []
         send_at = time.monotonic() + EVERY_S
         while item is not None and not isinstance(item, BaseException):
             batch.append(item)
-            if isinstance(item, Finished):
+            left_s = send_at - time.monotonic()
+            if isinstance(item, Finished) or (left_s <= 0 if most is None else len(batch) >= most):
                 break
             try:
-                item = self._queue.get(timeout=max(0.0, send_at - time.monotonic()))
+                item = self._queue.get(timeout=max(0.0, left_s))
             except queue.Empty:
                 break
         else:
             self._queue.put(item)  # the end or an error is told after what came before it
-        return [] if self._stopped.is_set() else batch
+        if late and batch and not isinstance(batch[-1], Finished) and not self.stopped:
+            raise self._took_too_long()
+        return [] if self.stopped else batch
+
+    def _took_too_long(self) -> TookTooLongError:
+        return TookTooLongError(
+            f"no answer within {self._limit_s:g} s; try again, or ask something smaller"
+        )
 
     def _run(self) -> None:
         try:

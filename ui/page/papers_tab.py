@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from rag.errors import InputError, RagError
+from rag.errors import InputError
 from ui.page import turns
 from ui.page.library import MOST_LISTED, PAGE, Library, Wanted
-from ui.page.parts import BROKEN, FILTERS, QUIET, asker_of, data_of, filters, html
+from ui.page.parts import BROKEN, FILTERS, QUIET, asker_of, data_of, filters, html, put
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +68,7 @@ class PapersTab:
         self._cancel.click(self._on_cancel, None, None, queue=False, **QUIET)
 
     def _on_select(self, request: gr.Request, *fields: str | None) -> tuple[Any, ...]:
-        try:
-            figures = self._library.figures()
-        except RagError as error:
-            figures = turns.notice(str(error))
-        return (figures, *self._on_find(request, *fields))
+        return (self._library.figures(), *self._on_find(request, *fields))
 
     def _on_find(self, request: gr.Request, *fields: str | None) -> tuple[Any, ...]:
         return self._listed(request, PAGE, *fields), PAGE
@@ -85,14 +82,14 @@ class PapersTab:
         return self._library.listed(wanted, asker_of(request).client)
 
     def _on_button(
-        self, request: gr.Request, event: gr.EventData, count: float, *fields: str
+        self, request: gr.Request, event: gr.EventData, count: float | None, *fields: str
     ) -> tuple[Any, ...]:
-        data, shown = data_of(event), int(count)
+        data, shown = data_of(event), shown_of(count)
         told: Any = gr.skip()
         if data.get("do") == "more":
-            shown = min(MOST_LISTED, shown + PAGE)
+            shown = shown_of(shown + PAGE)
         elif data.get("do") == "remove":
-            told = self._library.remove(str(data.get("id", "")))
+            told = put(self._library.remove(str(data.get("id", ""))))
         return self._listed(request, shown, *fields), shown, self._library.figures(), told
 
     def _on_add(
@@ -100,12 +97,17 @@ class PapersTab:
     ) -> Iterator[tuple[Any, ...]]:
         try:
             for step in self._library.add(files or [], pasted or "", asker_of(request).session):
-                yield step, gr.skip(), gr.skip()
+                yield step.html, *((put(None), put("")) if step.done else (gr.skip(), gr.skip()))
         except Exception:
             _log.exception("papers could not be added")
-            yield turns.notice(BROKEN), None, gr.skip()
-            return
-        yield gr.skip(), None, ""
+            yield turns.notice(BROKEN), gr.skip(), gr.skip()
 
     def _on_cancel(self, request: gr.Request) -> None:
         self._library.cancel(asker_of(request).session)
+
+
+def shown_of(count: float | None) -> int:
+    """How many papers to list when a page says that it lists so many, which may be anything."""
+    if count is None or not math.isfinite(count):
+        return PAGE
+    return min(MOST_LISTED, max(1, int(count)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import gradio as gr
@@ -36,6 +37,18 @@ _ONLY = (
     "What is left empty does not matter.</p>"
 )
 
+_KEPT_AS = "footnoted-settings-1"  # another number once old values do not fit any more
+_KEEP = (
+    "(...values) => { try { "
+    f"localStorage.setItem('{_KEPT_AS}', JSON.stringify(values)); "
+    "} catch { /* a browser that keeps nothing */ } }"
+)
+_RESTORE = (
+    "(...values) => { try { "
+    f"const kept = JSON.parse(localStorage.getItem('{_KEPT_AS}')); "
+    "return kept?.length === values.length ? kept : values; } catch { return values; } }"
+)
+
 
 def html(elem_id: str, value: str = "", *, does: bool = True) -> gr.HTML:
     """HTML of ours; with ``does``, buttons in it with ``data-do`` click it with their data."""
@@ -48,9 +61,18 @@ def html(elem_id: str, value: str = "", *, does: bool = True) -> gr.HTML:
     )
 
 
+def put(value: Any) -> Any:  # noqa: ANN401 (a component's value; Gradio gives a plain dict)
+    """A value for a component that at other times is skipped.
+
+    Plain values will not do there: whenever one follows a skip, Gradio keeps it for as long as
+    the session lives (2 MB a question where a conversation was long).
+    """
+    return gr.update(value=value)
+
+
 def asker_of(request: gr.Request) -> Asker:
-    """Who asks; without our cookie (a program) whoever holds the session."""
-    session = request.session_hash or "none"
+    """Who asks; without our cookie (a program) whoever holds the session, without one nobody."""
+    session = request.session_hash or secrets.token_hex(16)
     owner = owner_of(request.headers.get("cookie", "")) or f"session {session}"
     return Asker(session, owner, request.client.host if request.client else "unknown")
 
@@ -102,6 +124,13 @@ class Settings:
         with gr.Row():
             for field in self._fields:
                 field.render()  # type: ignore[no-untyped-call]
+
+    def wire(self, blocks: gr.Blocks) -> None:
+        """Keep what is set in the browser, from one visit to the next."""
+        quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+        changes = [part.change for part in self.inputs]
+        gr.on(changes, None, self.inputs, None, js=_KEEP, **quiet)
+        blocks.load(None, self.inputs, self.inputs, js=_RESTORE, **quiet)
 
 
 def chosen(

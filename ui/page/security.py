@@ -10,13 +10,13 @@ import json
 import re
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
-from typing import NoReturn
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.page.limits import Limits, TooManyError
 from ui.page.serving import Serving, is_loopback
+from ui.page.uploads import UPLOAD_S, Uploads
 
 COOKIE = "footnoted"
 CSP = (
@@ -36,6 +36,7 @@ HEADERS = {
 }
 BODY_BYTES = 2_000_000  # a request with pasted records
 API_BODY_BYTES = 100_000
+BODY_S = 60.0  # how long the body of a request may take, uploads apart
 LOGINS_A_MINUTE = 10
 
 _OPEN_PATHS = {"/healthz", "/readyz"}
@@ -47,7 +48,8 @@ _GRADIO = re.compile(
 )
 _CLOSED = re.compile(r"/(gradio_api|monitoring|login|logout|svelte|pwa_icon|manifest)(/|\.|$)")
 _UPLOAD = "/gradio_api/upload"
-_TOKEN = re.compile(r"[0-9a-f]{64}")
+# Other servers of this machine have cookies in the same header, of any form.
+_TOKEN = re.compile(rf"(?:^|;)\s*{COOKIE}=([0-9a-f]{{64}})\s*(?:;|$)")
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -69,8 +71,11 @@ class Gate:
     cookie gets one: a random token that says whose conversations are whose.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, limits: Limits) -> None:
+    def __init__(
+        self, app: ASGIApp, serving: Serving, limits: Limits, uploads: Uploads | None = None
+    ) -> None:
         self._app = app
+        self._uploads = uploads
         self._serving = serving
         self._limits = limits
         self._logins = Limits(LOGINS_A_MINUTE, 1)
@@ -86,19 +91,21 @@ class Gate:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        cookie = None if owner_of(headers.get("cookie", "")) else secrets.token_hex(32)
-        if cookie is not None and scope["path"] == "/":
-            # The page is asked for first; nothing else needs to know who asks before.
-            scope["footnoted_cookie"] = cookie
+        if scope["path"] == "/":
+            # The page is asked for first; nothing else needs to know who asks before. A token
+            # that is known is given again, so that it lasts from the last visit.
+            known = owner_of(headers.get("cookie", ""))
+            scope["footnoted_cookie"] = known or secrets.token_hex(32)
 
-        body = _Body(receive, self._limit(scope))
+        within_s = UPLOAD_S if scope["path"] == _UPLOAD else BODY_S
+        body = _Body(receive, self._limit(scope), within_s)
         started = False
 
         async def sending(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 message["headers"] = [*_secured(message["headers"]), *self._cookie(scope)]
-            started = started or not body.too_big
+            started = started or body.refusal is None
             if started:
                 await send(message)
 
@@ -108,12 +115,12 @@ class Gate:
             try:
                 await self._app(scope, body.receive, sending)
             except Exception:
-                if not body.too_big:
+                if body.refusal is None:
                     raise
-            if body.too_big and not started:
-                body.refuse()
+            if body.refusal is not None and not started:
+                raise body.refusal
         except _RefusedError as refused:
-            body.too_big = False
+            body.refusal = None
             await _refuse(refused, sending)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
@@ -121,7 +128,7 @@ class Gate:
         if path in _OPEN_PATHS:
             return
         self._check_host(headers.get("host", ""))
-        _check_origin(scope, headers)
+        self._check_origin(scope, headers)
         self._check_secret(headers.get("authorization", ""), client)
         if _CLOSED.match(path) and not _GRADIO.fullmatch(path):
             raise _RefusedError(404, "there is nothing here")
@@ -130,6 +137,8 @@ class Gate:
                 raise _RefusedError(403, "this collection is served to be read only")
             try:
                 self._limits.spend(client)
+                if self._uploads is not None:
+                    self._uploads.admit()
             except TooManyError as error:
                 raise _RefusedError(429, str(error), retry_after=str(error.wait_s)) from error
 
@@ -139,14 +148,31 @@ class Gate:
                 421, f"this is not {host[:100]!r}; open it as {self._serving.address}"
             )
 
+    def _check_origin(self, scope: Scope, headers: dict[str, str]) -> None:
+        """Refuse what a page of another site asks for, reading included.
+
+        Behind a proxy ours is the site of that name, whatever host the proxy asks for.
+        """
+        origin = headers.get("origin")
+        if origin is not None:
+            scheme, _, authority = origin.partition("://")
+            ours = (headers.get("host", ""), self._serving.proxy or "")
+            if not any(_is_same(authority, host, scheme) for host in ours):
+                raise _RefusedError(403, f"a page of {origin[:100]!r} may not ask here")
+            return
+        site = headers.get("sec-fetch-site", "none")
+        if scope["method"] not in ("GET", "HEAD") and site not in ("same-origin", "none"):
+            raise _RefusedError(403, "a page of another site may not ask here")
+
     def _check_secret(self, given: str, client: str) -> None:
         secret = self._serving.secret
         if secret is None:
             return
-        if _same(_given_secret(given), secret):
-            return
         if given:
             try:
+                self._logins.check(client)
+                if _same(_given_secret(given), secret):
+                    return
                 self._logins.spend(client)
             except TooManyError as error:
                 raise _RefusedError(
@@ -167,9 +193,7 @@ class Gate:
         token = scope.get("footnoted_cookie")
         if token is not None:
             secure = "; Secure" if scope["scheme"] == "https" else ""
-            value = (
-                f"{COOKIE}={token}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Strict{secure}"
-            )
+            value = f"{COOKIE}={token}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax{secure}"
             yield b"set-cookie", value.encode()
 
 
@@ -181,30 +205,18 @@ def client_of(scope: Scope) -> str:
 
 def owner_of(cookies: str) -> str | None:
     """The browser's token from a Cookie header; None where there is none of ours."""
-    try:
-        morsel = SimpleCookie(cookies).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None and _TOKEN.fullmatch(morsel.value) else None
+    found = _TOKEN.search(cookies)
+    return found[1] if found else None
 
 
 def _without_port(host: str) -> str:
     return re.sub(r":\d+$", "", host)
 
 
-def _check_origin(scope: Scope, headers: dict[str, str]) -> None:
-    """Refuse what a page of another site asks for, reading included."""
-    origin = headers.get("origin")
-    if origin is not None:
-        scheme, _, authority = origin.partition("://")
-        default = {"http": ":80", "https": ":443"}.get(scheme, "")
-        ours = headers.get("host", "").lower()
-        if authority.lower().removesuffix(default) != ours.removesuffix(default) or not ours:
-            raise _RefusedError(403, f"a page of {origin[:100]!r} may not ask here")
-        return
-    site = headers.get("sec-fetch-site", "none")
-    if scope["method"] not in ("GET", "HEAD") and site not in ("same-origin", "none"):
-        raise _RefusedError(403, "a page of another site may not ask here")
+def _is_same(authority: str, host: str, scheme: str) -> bool:
+    """Whether an origin's authority is the host that was asked for, the usual port left out."""
+    port = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return bool(host) and authority.lower().removesuffix(port) == host.lower().removesuffix(port)
 
 
 def _given_secret(authorization: str) -> str:
@@ -234,30 +246,45 @@ def _secured(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
 
 
 class _Body:
-    """The body of a request, up to ``limit`` bytes; beyond that the client seems to have gone."""
+    """The body of a request, up to ``limit`` bytes that come within ``within_s`` seconds.
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    Beyond that the client seems to have gone, and ``refusal`` says why the request is refused.
+    """
+
+    def __init__(self, receive: Receive, limit: int, within_s: float) -> None:
         self._receive = receive
         self._limit = limit
+        self._within_s = within_s
+        self._end: float | None = None
         self._got = 0
-        self.too_big = False
+        self._whole = False
+        self.refusal: _RefusedError | None = None
 
     def check_declared(self, headers: dict[str, str]) -> None:
         """Refuse a body that says that it is too big."""
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > self._limit:
-            self.refuse()
+            raise self._too_big()
 
-    def refuse(self) -> NoReturn:
-        """Turn the request away."""
-        raise _RefusedError(413, f"at most {self._limit:,} bytes are taken in a request")
+    def _too_big(self) -> _RefusedError:
+        return _RefusedError(413, f"at most {self._limit:,} bytes are taken in a request")
 
     async def receive(self) -> Message:
-        """The next part of the body."""
-        message = {"type": "http.disconnect"} if self.too_big else await self._receive()
+        """The next part of the body; after its end, that the client has gone."""
+        if self._whole:
+            return await self._receive()
+        self._end = self._end or anyio.current_time() + self._within_s
+        message: Message = {"type": "http.disconnect"}
+        if self.refusal is not None:
+            return message
+        with anyio.move_on_after(max(0.0, self._end - anyio.current_time())) as waiting:
+            message = await self._receive()
+        if waiting.cancelled_caught:
+            self.refusal = _RefusedError(408, f"it took longer than {self._within_s:g} s to send")
         self._got += len(message.get("body", b""))
+        self._whole = message["type"] == "http.request" and not message.get("more_body", False)
         if self._got > self._limit:
-            self.too_big = True
+            self._whole, self.refusal = False, self._too_big()
             return {"type": "http.disconnect"}
         return message
 

@@ -11,6 +11,7 @@ from rag.schema import Answer
 from rag.store.history import ConversationSummary, History
 
 MAX_IN_MEMORY = 64
+MAX_TURNS_IN_MEMORY = 512  # about 43 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,12 @@ class Talk:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The footnote numbers that papers (by id) have."""
-        return {c.paper.id: c.number for turn in self.turns for c in turn.answer.citations}
+        """The footnote numbers that papers (by id) have, in order of last mention."""
+        numbers: dict[str, int] = {}
+        for citation in (c for turn in self.turns for c in turn.answer.citations):
+            numbers.pop(citation.paper.id, None)
+            numbers[citation.paper.id] = citation.number
+        return numbers
 
     def before_last(self) -> Talk:
         """The conversation without its last turn."""
@@ -47,6 +52,7 @@ class Talk:
 class Talks:
     """The conversations of all browsers, each told by its owner's token.
 
+    Those that went on last are in memory, at most `MAX_IN_MEMORY` and `MAX_TURNS_IN_MEMORY`.
     Safe to use from several threads. What the history refuses is raised as the `CollectionError`
     that it is; nothing of an answer is lost by it.
     """
@@ -89,12 +95,19 @@ class Talks:
         """The answer with the id under which it is now kept."""
         return replace(answer, id=self._history.record(answer, conversation=talk.id))
 
-    def drop_last(self, talk: Talk, owner: str) -> None:
-        """Forget the last turn, which is being asked anew; one with feedback on it stays kept."""
-        last = talk.turns[-1].answer.id if talk.turns else None
-        if last is not None and not self._history.feedback(last):
-            self._history.forget(last)
-        self._remember(talk.before_last(), owner)
+    def drop(self, last: Turn) -> None:
+        """Forget a turn that was asked anew; with feedback on it, it stays kept on its own.
+
+        Raises:
+            UnknownAnswerError: it is not kept.
+        """
+        id_ = last.answer.id
+        if id_ is None:
+            return
+        if self._history.feedback(id_):
+            self._history.detach(id_)
+        else:
+            self._history.forget(id_)
 
     def forget(self, id_: str, owner: str) -> None:
         """Delete a conversation for good.
@@ -132,5 +145,9 @@ class Talks:
         with self._lock:
             self._latest[talk.id, owner] = talk
             self._latest.move_to_end((talk.id, owner))
-            while len(self._latest) > MAX_IN_MEMORY:
-                self._latest.popitem(last=False)
+            turns = sum(len(known.turns) for known in self._latest.values())
+            while len(self._latest) > 1 and (
+                len(self._latest) > MAX_IN_MEMORY or turns > MAX_TURNS_IN_MEMORY
+            ):
+                _, dropped = self._latest.popitem(last=False)
+                turns -= len(dropped.turns)

@@ -10,7 +10,7 @@ from rag.errors import RagError
 from ui.page import lists, turns
 from ui.page.ask_tab import AskTab
 from ui.page.chat import Asker, Shown
-from ui.page.parts import QUIET, asker_of, data_of, html
+from ui.page.parts import QUIET, asker_of, data_of, html, put
 from ui.page.site import Site
 
 
@@ -32,10 +32,10 @@ class TalksTab:
         try:
             return lists.conversations(self._site.talks.listed(asker.owner))
         except RagError as error:
-            return turns.notice(str(error))
+            return turns.notice(self._site.told(error))
 
-    def _on_select(self, request: gr.Request) -> str:
-        return self._listed(asker_of(request))
+    def _on_select(self, request: gr.Request) -> Any:  # noqa: ANN401 (see `put`)
+        return put(self._listed(asker_of(request)))
 
     def _on_button(self, request: gr.Request, event: gr.EventData, place: str) -> tuple[Any, ...]:
         data, asker = data_of(event), asker_of(request)
@@ -47,6 +47,7 @@ class TalksTab:
             try:
                 self._site.talks.forget(wanted, asker.owner)
             except RagError as error:
-                return (turns.notice(str(error)), gr.skip(), *self._ask.show(Shown()))
+                note = turns.notice(self._site.told(error))
+                return (put(note), gr.skip(), *self._ask.show(Shown()))
         shown = self._ask.chat.opened("", asker) if wanted == place else Shown()
-        return (self._listed(asker), gr.skip(), *self._ask.show(shown))
+        return (put(self._listed(asker)), gr.skip(), *self._ask.show(shown))

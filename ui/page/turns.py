@@ -14,7 +14,7 @@ from markupsafe import Markup
 from rag.events import Began, Event, Finished, Pending, Stage, Told, Understood, Withdrawn
 from rag.schema import Answer, Claim, DeclineReason
 from ui.page.evidence import card_name, cards, footnotes, verdict
-from ui.page.exports import plain_text
+from ui.page.exports import PAPER_FORMATS, plain_text
 from ui.page.talks import Talk, Turn
 
 _TURN = Markup(
@@ -98,23 +98,26 @@ def progress(now: Progress, turn: int) -> Markup:
     return _turn("writing", turn, now.question, now.alone, body)
 
 
-def stopped(now: Progress, turn: int) -> Markup:
-    """A question whose answer was stopped by the reader: what was told stays readable."""
+def stopped(now: Progress, turn: int, *, again: bool = False) -> Markup:
+    """A question whose answer was stopped by the reader: what was told stays readable.
+
+    ``again`` says that the answer would have taken the place of the one before.
+    """
     body = _ANSWER.format(_body(now.claims, turn)) + _NOTE.format(
         "Stopped. Nothing of this is kept."
     )
-    return _turn("stopped", turn, now.question, now.alone, body + _asking_again())
+    return _turn("stopped", turn, now.question, now.alone, body + _asking_again(now, again=again))
 
 
-def failed(now: Progress, turn: int, why: str) -> Markup:
-    """A question that could not be answered, and why, in words."""
+def failed(now: Progress, turn: int, why: str, *, again: bool = False) -> Markup:
+    """A question that could not be answered, and why, in words; ``again`` as for `stopped`."""
     body = _ANSWER.format(_body(now.claims, turn)) if now.claims else Markup("")
     return _turn(
         "error",
         turn,
         now.question,
         now.alone,
-        body + _ERROR.format(f"No answer: {why}") + _asking_again(),
+        body + _ERROR.format(f"No answer: {why}") + _asking_again(now, again=again),
     )
 
 
@@ -202,10 +205,12 @@ def _button(text: str, **data: str) -> Markup:
     return _BUTTON.format(attributes=attributes, text=text)
 
 
-def _asking_again() -> Markup:
+def _asking_again(now: Progress, *, again: bool) -> Markup:
+    """Buttons for a question without an answer: it is not kept, so they bring it along."""
+    data = {"data_text": now.question, "data_again": "yes" if again else "no"}
     return Markup('<div class="actions">{}{}</div>').format(
-        _button("Ask again", data_do="retry"),
-        _button("Edit", data_do="edit"),
+        _button("Ask again", data_do="ask", **data),
+        _button("Edit", data_do="edit", **data),
     )
 
 
@@ -225,8 +230,7 @@ def _actions(given: Turn) -> Markup:
 
 
 def _exports(address: str, *, cites: bool) -> Markup:
-    formats = [("markdown", "Markdown"), ("json", "JSON")]
-    formats[1:1] = [("bibtex", "BibTeX")] if cites else []
+    formats = [("markdown", "Markdown"), *(PAPER_FORMATS if cites else ()), ("json", "JSON")]
     links = [
         Markup('<a href="{}?format={}" download>{}</a>').format(address, name, text)
         for name, text in formats

@@ -23,6 +23,10 @@ _ORDERS = re.compile(
     r"|\byou are now\b|\b(?:when|if) (?:the|a) user asks\b"
     # "reply with", "respond only", "print the word", "you must answer"
     r"|(?:^|[.:;]\s+)(?:reply|respond|answer)\s+(?:to the user\s+)?(?:only\s+)?(?:with|by|in)\b"
+    # a clause that begins with an order: "confirm by printing", "switch to debug mode"
+    r"|(?:^|[.:;]\s+)(?:please\s+)?(?:print|say|output|repeat|render|switch|visit|click|execute|decode"
+    r"|fill|warn|decline|reveal|copy|paste|append|insert|cite|begin|stop)\s+"
+    r"(?:the|a|an|your|this|these|only|nothing|to|in|on|all|any|every|exactly|with|that)\b"
     r"|\byou (?:must|should|have to|shall) (?:now )?(?:answer|reply|respond|say|write|print|output"
     r"|cite|ignore|visit|click)\b",
     re.IGNORECASE,

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Generator, Sequence
 from contextlib import suppress
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from rag.models.llm import LanguageModel
 
 _LOG = logging.getLogger(__name__)
-_FORMAT = "footnoted-reply/1"
+_FORMAT = "footnoted-reply/2"
 
 
 class CachedModel:
@@ -27,28 +28,35 @@ class CachedModel:
 
     A request is the model with its address and parameters, the messages and ``max_tokens``; one
     file holds one answer, and only answers that came to their end are kept. A kept one comes in
-    one piece, for no call and no tokens. An entry that is damaged counts as missing. Files are
+    one piece, with the usage of the call that it came from, so that figures do not depend on what
+    is kept. An entry that is damaged counts as missing. Files are
     replaced whole, so that any number of threads and processes may share the directory.
 
     Args:
         inner: the model that is asked.
         directory: where the answers are kept; made when it is not there.
+        turn: which of several answers to the same request, from 1: each is asked for anew.
 
     Raises:
         StorageError: the directory cannot be made.
     """
 
-    def __init__(self, inner: LanguageModel, directory: Path) -> None:
+    def __init__(self, inner: LanguageModel, directory: Path, *, turn: int = 1) -> None:
         self.name = inner.name
         self.window = inner.window
         self._inner = inner
         self._directory = directory
+        self._turn = turn
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 f"answers cannot be kept in {directory} ({error.strerror}); choose another place"
             ) from error
+
+    def at_turn(self, turn: int) -> CachedModel:
+        """The same model, for the ``turn``-th answer to the same requests."""
+        return CachedModel(self._inner, self._directory, turn=turn)
 
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens, as the model that is asked counts."""
@@ -64,6 +72,7 @@ class CachedModel:
         request = {
             "format": _FORMAT,
             "model": getattr(self._inner, "identity", self._inner.name),
+            "turn": self._turn,
             "max_tokens": max_tokens,
             "messages": [[message.role, message.content] for message in messages],
         }
@@ -71,7 +80,7 @@ class CachedModel:
         path = self._directory / f"{key}.json"
         kept = _read(path, request)
         if kept is not None:
-            return SettledReply([kept[0]], usage=Usage(), finish=kept[1])
+            return kept
         return _KeptReply(self._inner.stream(messages, max_tokens=max_tokens), path, request)
 
     def prepare(self) -> None:
@@ -100,24 +109,29 @@ class _KeptReply(Reply):
             self.usage = self._inner.usage
         if self.finish in ("stop", "length"):
             path, request = self._entry
-            _write(path, {**request, "text": "".join(pieces), "finish": self.finish})
+            said = {"text": "".join(pieces), "finish": self.finish, "usage": asdict(self.usage)}
+            _write(path, {**request, **said})
 
     def _abort(self) -> None:
         self._inner.close()
 
 
-def _read(path: Path, request: dict[str, Any]) -> tuple[str, str] | None:
-    """Text and finish of a kept answer; None: there is none, or it cannot be trusted."""
+def _read(path: Path, request: dict[str, Any]) -> SettledReply | None:
+    """A kept answer; None: there is none, or it cannot be trusted."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        text, finish, usage = (entry.pop(name) for name in ("text", "finish", "usage"))
+        spent = Usage(**usage)
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError, KeyError):
         return None
-    if not isinstance(entry, dict):
-        return None
-    text, finish = entry.pop("text", None), entry.pop("finish", None)
+    counts = (spent.calls, spent.prompt_tokens, spent.completion_tokens)
     if entry != request or not isinstance(text, str) or not isinstance(finish, str):
         return None
-    return text, finish
+    if not all(type(count) is int and count >= 0 for count in counts):
+        return None
+    return SettledReply(
+        [text], usage=replace(spent, estimated=bool(spent.estimated)), finish=finish
+    )
 
 
 def _write(path: Path, entry: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from rag.models.chat.reply import Message, Reply
 from rag.models.chat.retrying import RetryBudget, TimeLimits
 from rag.models.chat.streaming import Call, EndpointReply
 from rag.models.chat.wire import Wire
+from rag.models.client import open_client
 from rag.models.remote import OPENAI, checked_key, checked_url
 from rag.models.tokens import counter_for
 
@@ -30,7 +31,8 @@ DEFAULT_WINDOW = 8192
 class EndpointModel:
     """A `LanguageModel` that asks ``POST {base_url}/chat/completions``; used from any thread.
 
-    Its name is ``openai:MODEL``, without the address; ``identity`` tells the address too. Each
+    Its name is ``openai:MODEL``, without the address; ``base_url`` is that, and ``identity`` tells
+    both. Each
     request has a connection of its own, so that closing its reply ends it at once.
 
     Args:
@@ -61,30 +63,30 @@ class EndpointModel:
         sleep: Callable[[threading.Event, float], object] = threading.Event.wait,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = checked_url(base_url or OPENAI)
+        self.base_url = checked_url(base_url or OPENAI)
         self._key = checked_key(api_key)
-        if not self._key and self._url == OPENAI:
+        if not self._key and self.base_url == OPENAI:
             raise SettingError(
                 f"the model {model!r} is asked for at {OPENAI}, which needs a key: set "
                 "OPENAI_API_KEY, or name another endpoint with OPENAI_BASE_URL, such as "
                 "http://localhost:11434/v1"
             )
         self.name = f"openai:{model}"
-        self.identity = f"{self._url} {model} temperature=0 seed={SEED}"
+        self.identity = f"{self.base_url} {model} temperature=0 seed={SEED}"
         self.window = window
         self._count = counter_for(model)
         self._model = model
         self._limits = limits or TimeLimits()
         self._retries = retries or RetryBudget()
         self._sleep, self._clock = sleep, clock
-        self._dialect = Dialect(newer=self._url == OPENAI)
-        self._explainer = Explainer(f"{self._url} ({model})", self._key, self._limits)
+        self._dialect = Dialect(newer=self.base_url == OPENAI)
+        self._explainer = Explainer(f"{self.base_url} ({model})", self._key, self._limits)
         self._sending = threading.local()
         self._lock = threading.Lock()
         self._opened: openai.OpenAI | None = None
 
     def __repr__(self) -> str:
-        return f"EndpointModel({self._model!r}, base_url={self._url!r}, window={self.window})"
+        return f"EndpointModel({self._model!r}, base_url={self.base_url!r}, window={self.window})"
 
     def count_tokens(self, text: str) -> int:
         """Length of a text in tokens: exact for OpenAI's models, else estimated too high."""
@@ -148,20 +150,17 @@ class EndpointModel:
 
     def _completions(self) -> CompletionsWithRawResponse:
         import httpx
-        import openai
 
         with self._lock:
             if self._opened is None:
                 limits = self._limits
-                self._opened = openai.OpenAI(
-                    api_key=self._key or "none",
-                    base_url=self._url,
-                    max_retries=0,
+                self._opened = open_client(
+                    self.base_url,
+                    self._key,
+                    source=f"{self.base_url} ({self._model})",
                     timeout=httpx.Timeout(limits.stall_s, connect=limits.connect_s),
-                    http_client=openai.DefaultHttpxClient(
-                        event_hooks={"request": [self._follow]},
-                        limits=httpx.Limits(max_keepalive_connections=0),
-                    ),
+                    max_retries=0,
+                    on_request=self._follow,
                 )
             return self._opened.chat.completions.with_raw_response
 

@@ -28,20 +28,25 @@ _FILTER_CODES = {"content_filter", "content_policy_violation", "ResponsibleAIPol
 _OVERFLOW_CODES = {"context_length_exceeded", "exceed_context_size_error"}
 
 # Collected from the wording of OpenAI, vLLM, llama.cpp, llama-cpp-python, Ollama, LM Studio,
-# Mistral, Gemini, Groq and TGI.
+# Mistral, Gemini, Groq and TGI. Neither the text nor a gap is unbounded: what a server says may be
+# made to match in as many ways as it can.
+_MAX_READ_CHARS = 500
 _OVERFLOW = re.compile(
-    r"""context[ _-]?(?:length|window|size)\b .* \b(?:exceed|requested|only|resulted|your\ request)
-      | (?:exceed|maximum|longer|larger|overflow|reached) .* \bcontext[ _-]?(?:length|window|size)
+    r"""context[ _-]?(?:length|window|size)\b .{0,200}
+          \b(?:exceed|requested|only|resulted|your\ request)
+      | (?:exceed|maximum|longer|larger|overflow|reached) .{0,200}
+          \bcontext[ _-]?(?:length|window|size)
       | context\ the\ overflows
       | maximum\ model\ length | max_model_len
       | (?:prompt|input|request)s?\ (?:is\ |are\ )?too\ (?:long|large)
-      | (?:prompt|input) .* \btokens?\b .* \btoo\ (?:long|large)
+      | (?:prompt|input) .{0,100} \btokens?\b .{0,100} \btoo\ (?:long|large)
       | too\ many\ (?:input\ )?tokens
-      | token\ count .* exceeds | tokens?\ exceeds?\ the
+      | token\ count .{0,200} exceeds | tokens?\ exceeds?\ the
       | max_new_tokens`?\ must\ be\ <=
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_MAX_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +184,7 @@ class Explainer:
 
     def _recognised(self, body: object) -> EndpointError | None:
         said, codes = server_message(body), _codes(body)
-        if codes & _OVERFLOW_CODES or _OVERFLOW.search(said):
+        if codes & _OVERFLOW_CODES or _OVERFLOW.search(said[:_MAX_READ_CHARS]):
             return ContextOverflowError(
                 f"{self.source} cannot take a request of this length{quoted(said, self.key)}; "
                 "ask for fewer papers, or give the model a larger context"
@@ -189,12 +194,13 @@ class Explainer:
         return None
 
 
-def _codes(body: object) -> set[str]:
-    """Codes and types that the body of an error names, at any depth."""
-    if not isinstance(body, Mapping):
+def _codes(body: object, depth: int = 0) -> set[str]:
+    """Codes and types that the body of an error names, down to the 8th level."""
+    if not isinstance(body, Mapping) or depth > _MAX_DEPTH:
         return set()
-    own = {str(body[name]) for name in ("code", "type") if body.get(name)}
-    return own.union(*(_codes(body.get(name)) for name in ("error", "innererror")))
+    said = (body.get(name) for name in ("code", "type"))
+    own = {str(value) for value in said if value and isinstance(value, str | int)}
+    return own.union(*(_codes(body.get(name), depth + 1) for name in ("error", "innererror")))
 
 
 def _is_timeout(error: Exception) -> bool:

@@ -15,6 +15,9 @@ from rag.schema import Usage
 CANCELLED = "cancelled"
 FAILED = "failed"
 
+MAX_TOKEN_CHARS = 64
+"""A token of text is seldom over 20 characters; an answer with more for each does not end."""
+
 # What the chat format adds: 3 tokens a message and 3 for the reply with OpenAI's models; other
 # templates take a few more.
 _MESSAGE_TOKENS = 6
@@ -49,13 +52,17 @@ class Reply(Iterator[str]):
         Raises:
             EndpointError: the answer did not come, or not to its end.
         """
-        if self.finish == CANCELLED:
-            self._pieces.close()
         try:
+            if self.finish == CANCELLED:
+                self._pieces.close()
             return next(self._pieces)
         except EndpointError:
             self.finish = FAILED
             raise
+        except ValueError:  # another thread is closing the pieces at this moment
+            if self.finish != CANCELLED:
+                raise
+            raise StopIteration from None
 
     def read(self) -> str:
         """The rest of the text, whole.

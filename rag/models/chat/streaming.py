@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING
 from rag.errors import EndpointError
 from rag.models.chat.events import DONE, SurrogateJoiner, data_of, read_delta
 from rag.models.chat.failures import Explainer, Failure
-from rag.models.chat.reply import Message, Reply, estimate_usage
+from rag.models.chat.reply import MAX_TOKEN_CHARS, Message, Reply, estimate_usage
 from rag.models.chat.retrying import RetryBudget, TimeLimits
 from rag.models.chat.wire import Wire
 from rag.schema import Usage
 
 if TYPE_CHECKING:
     import httpx
-
-# A token of text is seldom over 20 characters.
-_MAX_TOKEN_CHARS = 64
 
 _CLOSED, _OVERDUE, _FINISHED = "closed", "overdue", "finished"
 
@@ -53,7 +50,7 @@ class EndpointReply(Reply):
     def __init__(self, call: Call) -> None:
         self._call = call
         self._wire = Wire()
-        self._timers: list[threading.Timer] = []
+        self._grace: threading.Timer | None = None
         self._reading = _Reading(call, self._expect_end)
         super().__init__()
 
@@ -64,10 +61,14 @@ class EndpointReply(Reply):
         call, tried = self._call, 0
         call.prepare()
         started = call.clock()
-        self._cut_after(call.limits.total_s, _OVERDUE)
+        failure: Failure | None = None
+        overdue = self._cut_after(call.limits.total_s, _OVERDUE)
         try:
             while self._wire.why is None:
-                failure = yield from self._attempt()
+                try:
+                    failure = yield from self._attempt()
+                finally:
+                    self.usage += self._reading.usage()
                 tried += 1
                 if self._wire.why == _CLOSED:
                     return
@@ -79,11 +80,11 @@ class EndpointReply(Reply):
                     raise _counted(failure.error, tried)
                 call.sleep(self._wire.is_cut, pause_s)
             if self._wire.why == _OVERDUE:
-                raise _counted(call.explainer.overdue().error, tried)
+                failure = call.explainer.overdue()
+            if self._wire.why != _CLOSED and failure is not None:
+                raise _counted(failure.error, tried)
         finally:
-            for timer in self._timers:
-                timer.cancel()
-            self.usage = self._reading.usage()
+            overdue.cancel()
 
     def _attempt(self) -> Generator[str, None, Failure | None]:
         """One request. Failures are returned, so that no error of the SDK hangs on to ours."""
@@ -105,6 +106,9 @@ class EndpointReply(Reply):
                 return reading.verdict()
             return explainer.unreached(error) if response is None else explainer.broken(error)
         finally:
+            if self._grace is not None:
+                self._grace.cancel()
+                self._grace = None
             if response is not None:
                 response.close()
 
@@ -115,13 +119,13 @@ class EndpointReply(Reply):
         return self._call.retries.pause_s(tried, elapsed_s, failure.retry_after_s, chance)
 
     def _expect_end(self) -> None:
-        self._cut_after(self._call.limits.grace_s, _FINISHED)
+        self._grace = self._cut_after(self._call.limits.grace_s, _FINISHED)
 
-    def _cut_after(self, seconds: float, why: str) -> None:
+    def _cut_after(self, seconds: float, why: str) -> threading.Timer:
         timer = threading.Timer(seconds, self._wire.cut, [why])
         timer.daemon = True
         timer.start()
-        self._timers.append(timer)
+        return timer
 
 
 class _Reading:
@@ -151,8 +155,12 @@ class _Reading:
             try:
                 delta = read_delta(json.loads(data))
             except (ValueError, RecursionError):
+                if self.finish:  # nothing of the answer is missing
+                    break
                 return explainer.garbled("something that is not JSON", midway=self._is_completion)
             if delta.error:
+                if self.finish:
+                    break
                 return explainer.reported(delta.error)
             self._is_completion |= delta.is_completion
             self._reasoning.append(delta.reasoning)
@@ -160,7 +168,7 @@ class _Reading:
             if piece := joiner.add(delta.text):
                 self.text += piece
                 yield piece
-            if len(self.text) > self._call.max_tokens * _MAX_TOKEN_CHARS:
+            if len(self.text) > self._call.max_tokens * MAX_TOKEN_CHARS:
                 return explainer.overlong(len(self.text), self._call.max_tokens)
             if delta.finish and not self.finish:
                 self.finish = delta.finish

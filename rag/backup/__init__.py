@@ -1,0 +1,1 @@
+"""A collection as one file: backups, and collections shared with their vectors."""
