@@ -44,7 +44,8 @@ environment:
   FOOTNOTED_ARXIV_URL   the arXiv API, or a mirror of it, that 'fetch' asks
   FOOTNOTED_DAILY_PAPERS_URL  the same for Daily Papers
   OPENAI_BASE_URL       its endpoint when --base-url is not given (OpenAI's own)
-  OPENAI_API_KEY        key of the endpoint, if it needs one; also for --embedder openai:MODEL
+  OPENAI_API_KEY        key of the endpoint, if it needs one
+  FOOTNOTED_EMBEDDER_KEY  key of the embedder's endpoint, if that is another one
 
 exit codes: 0 done, 1 error, 2 wrong usage, 3 the question was declined, 130 interrupted"""
 

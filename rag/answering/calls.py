@@ -29,8 +29,8 @@ class Calls:
     """Calls to one model for one answer.
 
     ``prompts`` (``answer@1``, each once, in order) tell what was asked so far, calls that failed
-    included. ``usage`` is what came back: calls that broke off count, refused ones and further
-    tries of the same do not. ``finish`` is how the last reply ended (see `rag.models.llm.Reply`).
+    included. ``usage`` is what came back: calls and tries that broke off count, refused ones
+    do not. ``finish`` is how the last reply ended (see `rag.models.llm.Reply`).
     """
 
     def __init__(self, llm: LanguageModel) -> None:
