@@ -14,7 +14,7 @@ from eval.standin import StandInEmbedder
 from rag.assistant import Assistant
 from rag.backup.archive import MANIFEST
 
-PAPERS = [
+PAPERS: list[dict[str, Any]] = [
     {
         "title": "Grokking in small transformers",
         "abstract": "Networks first memorise and then generalise suddenly. We call this grokking. "

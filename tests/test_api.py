@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Send
 
+from rag.events import Event, Understood
 from rag.records import answer_from_json
 from rag.schema import Answer, Claim, Status, Verdict
 from rag.store.history import History
@@ -190,23 +192,39 @@ def free_again(site: Site) -> bool:
     return site.places._free == AT_ONCE and not site.limits._clients["10.0.0.1"].running
 
 
-def test_who_leaves_gives_the_place_back_and_ends_the_answer(site: Site) -> None:
-    async def leave() -> None:
+class Silent(Scripted):
+    """Begins to answer, and then says nothing for long."""
+
+    def stream(self, question: str, **given: Any) -> Any:  # noqa: ANN401
+        return self._silent(question)
+
+    def _silent(self, question: str) -> Iterator[Event]:
+        yield Understood(question)
+        time.sleep(20)
+
+
+def test_who_leaves_gives_the_place_back_at_once(tmp_path: Path) -> None:
+    async def leave(site: Site) -> None:
         told = asyncio.Event()
 
         async def receive() -> Message:
             await told.wait()
+            await asyncio.sleep(0.1)  # the next event is being waited for
             return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
-            if b"pending" in message.get("body", b""):
+            if b"understood" in message.get("body", b""):
                 told.set()
 
-        async with asyncio.timeout(10):  # the answer alone takes 30 s
-            await streamed(site, "go slowly", receive, send)
+        async with asyncio.timeout(10):
+            await streamed(site, "anything", receive, send)
 
-    asyncio.run(leave())
-    assert free_again(site)
+    history = History(tmp_path)
+    with Silent.open(tmp_path / "c", crossencoder="none", history=False) as assistant:
+        site = Site.of(assistant, history, Serving())
+        asyncio.run(leave(site))
+        assert free_again(site)
+    history.close()
 
 
 def test_who_does_not_read_loses_the_place(assistant: Scripted, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from filelock import FileLock
 from eval.standin import StandInEmbedder
 from rag.assistant import Assistant
 from rag.backup.restoring import restore
-from rag.backup.saving import back_up
+from rag.backup.saving import Saved, back_up
 from rag.errors import (
     CollectionError,
     DamagedError,
@@ -51,6 +51,7 @@ def test_a_restored_collection_is_the_same_with_its_answers(
         assert state(again) == state(assistant)
         assert [finding for finding in again.examine() if not finding.well] == []
         assert again.history is not None
+        assert answer.id is not None
         assert again.history.answer(answer.id) == History(assistant.directory).answer(answer.id)
         assert str(again.add(tmp_path / "first.jsonl")).startswith("3 unchanged")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -89,7 +90,7 @@ def test_a_backup_of_a_collection_that_is_written_to_has_one_moment(tmp_path: Pa
 
     writer = threading.Thread(target=write)
     writer.start()
-    saved = []
+    saved: list[Saved] = []
     while not done.is_set():
         saved.append(back_up(directory, tmp_path / f"{len(saved)}.zip"))
     writer.join()
@@ -213,6 +214,27 @@ def test_whoever_waits_for_the_lock_gets_that_of_what_was_restored(
         assert os.path.samestat(os.fstat(waiting.fileno()), standing)
 
 
+def test_a_restored_collection_is_searched_before_its_index_is_made(
+    assistant: Assistant, tmp_path: Path
+) -> None:
+    file, before = assistant.backup(tmp_path / "b.zip").file, state(assistant)
+    more = [{"title": f"Later {n}", "abstract": f"Text {n} came later."} for n in range(9)]
+    assistant.add(lines_file(tmp_path / "more.jsonl", more))
+    assert assistant.search("came later")[0].paper.title.startswith("Later")
+    found = []
+
+    def search(done: int, total: int) -> None:
+        found.append((done, total, state(assistant)))
+
+    restore(file, assistant.directory, force=True, on_tick=search)
+    assert [(done, total) for done, total, _ in found] == [(3, 3)]
+    assert found[0][2][:3] == before[:3]
+    assert [hit[0] for hit in found[0][2][3]] == [hit[0] for hit in before[3]]
+    assert state(assistant) == before
+    with opened(assistant.directory) as again:
+        assert [finding for finding in again.examine() if not finding.well] == []
+
+
 def test_a_damaged_collection_can_be_replaced(assistant: Assistant, tmp_path: Path) -> None:
     file = assistant.backup(tmp_path / "b.zip").file
     before = state(assistant)
@@ -233,6 +255,7 @@ def test_the_history_can_be_left_out_and_then_goes_on_where_it_is(
     Assistant.restore(saved.file, tmp_path / "other")
     assert not (tmp_path / "other" / "history.sqlite3").exists()
     Assistant.restore(saved.file, assistant.directory, force=True)
+    assert answer.id is not None
     assert History(assistant.directory).answer(answer.id).id == answer.id
 
 

@@ -45,6 +45,8 @@ def restore(file: Path, directory: Path, *, force: bool) -> int:
         f"{_papers(manifest.counts['papers'])} of {manifest.made[:16].replace('T', ' ')} UTC "
         f"restored to {restored.directory}"
     )
+    if restored.index_problem is not None:
+        complain(f"'footnoted rebuild' is still to be run: {restored.index_problem}")
     if restored.aside is not None:
         line(f"what stood there is kept in {restored.aside}; delete it when nothing is missed")
     return OK

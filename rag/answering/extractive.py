@@ -50,7 +50,7 @@ class Options:
     sentences: int
     sentence: float
     paper_share: float
-    answerable: float = 0.3
+    answerable: float = 0.25
     near: float = 0.45
 
     @classmethod

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from rag.backup.archive import Archive, opened
 from rag.backup.checks import check_catalog
@@ -29,11 +30,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored: where, from what, and where the collection that stood there is now."""
+    """What was restored: where, from what, and where the collection that stood there is now.
+
+    ``index_problem`` says why Chroma could not be made yet; until it is, search is exact and slow.
+    """
 
     directory: Path
     manifest: Manifest
     aside: Path | None
+    index_problem: str | None = None
 
 
 def restore(
@@ -46,6 +51,7 @@ def restore(
 ) -> Restored:
     """Make the collection of a backup at a directory that is new, empty, or (``force``) one.
 
+    It can be used as soon as it stands there; Chroma, which takes longest, is made after that.
     Where the backup has no history, that of the collection which stood there goes on. ``on_tick``
     is told of vectors indexed and of how many there are. A writer is waited for ``wait_s`` seconds.
 
@@ -67,14 +73,10 @@ def restore(
             stage.chmod(stat.S_IMODE(directory.stat().st_mode))
             if not (stage / HISTORY).exists():
                 _carry_history(directory, stage)
-        collection = Collection(stage, create=False)
-        try:
-            collection.index_anew(on_tick)
-        finally:
-            collection.close()
-        for path in (stage, *stage.rglob("*")):
+        for path in (stage, *stage.iterdir()):
             flush(path)
-        return Restored(directory, archive.manifest, _put_in_place(stage, directory, wait_s))
+        aside = _put_in_place(stage, directory, wait_s)
+    return Restored(directory, archive.manifest, aside, _index(directory, on_tick))
 
 
 def _stands(directory: Path, *, force: bool) -> bool:
@@ -127,12 +129,25 @@ def _compare(catalog: Catalog, manifest: Manifest) -> None:
 
 
 def _forget_index(path: Path) -> None:
-    """Chroma is made anew: nothing that the file says of it counts."""
+    """Name an index that nobody has: nothing that the file says of Chroma counts.
+
+    Whoever searched the collection that stood there sees by it that its own index is another.
+    """
     writer = CatalogWriter(path)
     try:
-        writer.set_meta(chroma_directory="0", chroma_id="", indexed_upto="0")
+        writer.set_meta(chroma_directory="0", chroma_id=f"none-{uuid4()}", indexed_upto="0")
     finally:
         writer.close()
+
+
+def _index(directory: Path, on_tick: Tick | None) -> str | None:
+    """Make Chroma; returns why that cannot be done now, or None."""
+    try:
+        with closing(Collection(directory, create=False)) as collection:
+            collection.index_anew(on_tick)
+    except CollectionError as error:
+        return str(error)
+    return None
 
 
 def _carry_history(directory: Path, stage: Path) -> None:
