@@ -35,10 +35,15 @@ PAPERS: list[dict[str, Any]] = [
     },
 ]
 
+OPENED: list[Assistant] = []
+"""What a test has open; `tests.conftest` closes it."""
+
 
 def opened(directory: Path, *, embedder: StandInEmbedder | None = None) -> Assistant:
     """An assistant over a collection that the stand-in embeds; made if there is none."""
-    return Assistant.open(directory, embedder=embedder or StandInEmbedder(), crossencoder="none")
+    embedder = embedder or StandInEmbedder()
+    OPENED.append(Assistant.open(directory, embedder=embedder, crossencoder="none"))
+    return OPENED[-1]
 
 
 def lines_file(path: Path, papers: list[dict[str, Any]]) -> Path:

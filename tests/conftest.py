@@ -9,6 +9,7 @@ import pytest
 
 import tests.offline.sitecustomize  # noqa: F401
 from rag.assistant import Assistant
+from tests.backups import OPENED
 from tests.makers import SAMPLE
 
 
@@ -19,6 +20,14 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Assistant.open(home / "sample") as assistant:
         assistant.add(SAMPLE)
     return home
+
+
+@pytest.fixture(autouse=True)
+def closed_behind() -> Iterator[None]:
+    """Close the assistants that a test of backups has opened."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 @pytest.fixture

@@ -320,8 +320,9 @@ class _Handler(BaseHTTPRequestHandler):
             if self.owner.leaving.is_set():
                 raise _LeftError
             step = min(0.02, seconds - waited)
-            readable, _, _ = select.select([self.connection], [], [], max(0.0, step))
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+            poller = select.poll()  # select() knows no descriptor beyond 1,023
+            poller.register(self.connection, select.POLLIN)
+            if poller.poll(1000 * max(0.0, step)) and not self.connection.recv(1, socket.MSG_PEEK):
                 raise _LeftError
             waited += step
             if waited >= seconds:

@@ -25,6 +25,7 @@ from tests.test_page_html import PAPER, answer_of
 from ui.page import turns
 from ui.page.app import interface
 from ui.page.exports import export_talk, plain_text
+from ui.page.limits import Limits
 from ui.page.security import COOKIE, Gate
 from ui.page.serving import Serving
 from ui.page.site import AT_ONCE, Site
@@ -150,7 +151,8 @@ def test_errors_that_nobody_foresaw_show_nothing_of_the_code(client: TestClient)
 def test_more_than_its_rate_is_refused_with_when_to_come_again(
     assistant: Scripted, tmp_path: Path
 ) -> None:
-    limited = client_of(Site.of(assistant, History(tmp_path), Serving(rate=2)))
+    site = Site.of(assistant, History(tmp_path), Serving(rate=2))
+    limited = client_of(replace(site, limits=Limits(2, 2, clock=lambda: 0.0)))
     got = [limited.post("/api/ask", json=GENEGPT) for _ in range(3)]
     assert [reply.status_code for reply in got] == [200, 200, 429]
     assert int(got[-1].headers["retry-after"]) > 0

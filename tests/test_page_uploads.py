@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -135,7 +136,9 @@ def test_listing_counts_as_a_search(sample_home: Path, tmp_path: Path) -> None:
     with Scripted.open(
         sample_home / "sample", create=False, crossencoder="none", history=False
     ) as assistant:
-        library = Library(Site.of(assistant, history, Serving(rate=1)), tmp_path)
+        site = Site.of(assistant, history, Serving())
+        stopped_clock = Limits(1, 1, clock=lambda: 0.0)
+        library = Library(replace(site, limits=stopped_clock), tmp_path)
         told = [library.listed(Wanted(count=1), "me") for _ in range(11)]
     assert "too much was asked" not in told[9]
     assert "too much was asked" in told[10]

@@ -20,9 +20,9 @@ from ui.page.parts import Settings, asker_of, html
 from ui.page.site import Site
 from ui.page.talks_tab import TalksTab
 
-# Gradio keeps what it has sent to every session, about 100 kB each; the sessions that were used
-# last are enough, since nothing that the page does rests on it.
-MOST_SESSIONS = 200
+# Gradio keeps what every session shows: 100 kB, and 2 MB where a conversation is long. Nothing that
+# the page does rests on it, so that those of the sessions that were used last are more than enough.
+MOST_SESSIONS = 64
 
 
 def build(site: Site, chat: Chat, library: Library) -> gr.Blocks:
