@@ -41,10 +41,13 @@ def test_every_command_of_the_readme_runs(command: str, sample_home: Path, tmp_p
     shutil.copytree(sample_home, tmp_path / "home")
     [*arguments] = shlex.split(command, comments=True)[1:]
     arguments = [str(ROOT / a) if a.startswith("data/") else a for a in arguments]
+    written = [tmp_path / a for a in arguments if a.endswith(".bib")]  # not beside the code
+    arguments = [str(tmp_path / a) if a.endswith(".bib") else a for a in arguments]
     if "ANSWER_ID" in arguments:
         asked = footnoted(tmp_path / "home", "ask", "What is GeneGPT?", "--json")
         arguments[arguments.index("ANSWER_ID")] = json.loads(asked.stdout)["id"]
     fine(footnoted(tmp_path / "home", *arguments))
+    assert all(file.stat().st_size for file in written)
 
 
 def test_every_eval_command_of_the_readme_runs(tmp_path: Path) -> None:

@@ -111,21 +111,6 @@ def kind_of(question: str) -> Kind:
     return Kind.LIST if _LIST.search(question) else Kind.FACT
 
 
-_NUMBER = re.compile(
-    r"\bhow (many|much|often|large|big|small|long|fast|far|high|low|few|old|deep|wide|costly)\b"
-    r"|\bhow \w+er\b"
-    r"|\b(what|which) ([\w-]+ ){0,4}(percentage|percent|fraction"
-    r"|share|proportion|number|score|scores|accuracy|rate|rates|size|speedup|speed-up|f1|auc|bleu"
-    r"|rouge|wer|fid|psnr|iou|perplexity|ratio|probability|temperature|threshold|gain|margin|cost)\b",
-    re.IGNORECASE,
-)
-
-
-def asks_for_number(question: str) -> bool:
-    """Whether a question asks how many, how much, or for a measured value."""
-    return bool(_NUMBER.search(question))
-
-
 def depends_on_history(question: str) -> bool:
     """Whether a question can hardly be understood without the turn before it.
 
