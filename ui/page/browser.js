@@ -221,7 +221,7 @@
     // A question comes to the top when it is asked, and again when its answer has made room
     // below it, unless the reader has gone elsewhere meanwhile.
     const top = article?.getBoundingClientRect().top;
-    if (asked && top > 0 && (top < innerHeight || article.classList.contains('writing'))) {
+    if (asked && (article?.classList.contains('writing') || (top > 0 && top < innerHeight))) {
       article.scrollIntoView({block: 'start', behavior: calm.matches ? 'auto' : 'smooth'});
     }
   }
