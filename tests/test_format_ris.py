@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import FileError
@@ -151,6 +151,8 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=60).map("".join))
+@example("ER  - TY  - \nTY  - ")
+@example("TY  - JOUR\nER  - x\nAB  - y")
 @settings(deadline=None)
 def test_nothing_that_looks_like_ris_crashes_or_takes_the_next_record_down(content: str) -> None:
     last = read_text(f"{content}\n{LAST}")[-1]

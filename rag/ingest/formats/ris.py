@@ -19,9 +19,10 @@ MAX_RECORD_CHARS = 1_000_000
 """A longer record is reported and skipped: its end is missing, or it holds a full text."""
 
 _TOO_LONG = f"a record of more than {MAX_RECORD_CHARS:,} characters: is its end (ER) missing?"
-_TAG = re.compile(r"([A-Z][A-Z0-9])\s{2}-(?:\s(.*)|(\S.*))?", re.DOTALL)
+# An ER with text after it is not an end, and no tag either ("ER - positive tumours").
+_TAG = re.compile(r"((?!ER)[A-Z][A-Z0-9])\s{2}-(?:\s(.*)|(\S.*))?", re.DOTALL)
 # Some write one space; then all their tags are taken so, which text might look like.
-_LOOSE_TAG = re.compile(r"([A-Z][A-Z0-9])\s{1,3}-(?:\s(.*)|(\S.*))?", re.DOTALL)
+_LOOSE_TAG = re.compile(r"((?!ER)[A-Z][A-Z0-9])\s{1,3}-(?:\s(.*)|(\S.*))?", re.DOTALL)
 _BEGINNING = re.compile(r"TY\s{1,3}-\s*[A-Za-z]")
 _END = re.compile(r"ER\s{1,3}-\s*")
 _LINES_AROUND = 40
