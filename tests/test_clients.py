@@ -159,3 +159,4 @@ def test_an_error_body_that_is_nested_without_end_says_nothing() -> None:
         body = {"error": [body]}
     assert server_message(body) == ""
     assert server_message({"error": [{"message": "it is broken"}]}) == "it is broken"
+    assert server_message("<400> too many texts") == "<400> too many texts"

@@ -357,7 +357,7 @@ def test_an_endpoint_gives_unit_vectors_in_order_over_several_batches(at: OpenAt
     texts = [f"text {i}" for i in range(70)]
     embedder = at("ok")
     assert np.allclose(embedder.embed(texts), expected_rows(texts), atol=1e-6)
-    assert [len(body["input"]) for body in at.server.requests] == [32, 32, 6]
+    assert sorted(len(body["input"]) for body in at.server.requests) == [6, 32, 32]
     assert {body["model"] for body in at.server.requests} == {"m"}
     assert set(at.server.keys) == {f"Bearer {KEY}"}
     assert embedder.dimension == DIMENSION
@@ -372,12 +372,6 @@ def test_an_endpoint_is_not_asked_before_a_vector_is_needed(at: OpenAt) -> None:
     assert embedder.dimension == DIMENSION
     assert embedder.embed([]).shape == (0, DIMENSION)
     assert len(at.server.requests) == 1
-
-
-def test_an_endpoint_stream_asks_for_one_batch_at_a_time(at: OpenAt) -> None:
-    stream = at("ok").embed_stream(f"text {i}" for i in itertools.count())
-    assert len(list(itertools.islice(stream, 33))) == 33
-    assert len(at.server.requests) == 2
 
 
 def test_vectors_that_come_in_another_order_are_put_in_order(at: OpenAt) -> None:
@@ -420,7 +414,10 @@ def test_a_long_question_goes_to_an_endpoint_in_windows(at: OpenAt) -> None:
         ("nan", "NaN, infinity or only zeros"),
         ("zero", "NaN, infinity or only zeros"),
         ("words", "that are not numbers"),
+        ("huge", "that are not numbers"),
         ("unnumbered", r"numbered its vectors \[0, 0\]"),
+        ("lettered", "something other than embeddings; check that the base URL"),
+        ("scalar", "something other than embeddings; check that the base URL"),
         ("html", "something other than embeddings; check that the base URL"),
         ("array", "something other than embeddings; check that the base URL"),
         ("empty", "something other than embeddings; check that the base URL"),

@@ -1,19 +1,26 @@
-"""What all embedders that are asked in batches share: checks, order, lengths."""
+"""What all embedders that are asked in batches share: checks, order, lengths, requests ahead."""
 
 from __future__ import annotations
 
 import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from rag.errors import SettingError
+from rag.models.ahead import in_order
+from rag.models.chat.wire import Wire
 from rag.models.tokens import count_tokens, encoding
 from rag.models.vectors import mean_direction, refuse_long, unit_rows
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+MAX_REQUESTS = 32
 
 
 class BatchEmbedder(ABC):
@@ -27,14 +34,26 @@ class BatchEmbedder(ABC):
         source: who answers, for messages.
         max_tokens: longest text that the model reads whole.
         batch_size: texts a request.
+        requests: how many requests a stream of texts has under way at a time, 1 to 32.
+
+    Raises:
+        SettingError: another number of requests.
     """
 
-    def __init__(self, *, name: str, source: str, max_tokens: int, batch_size: int) -> None:
+    def __init__(
+        self, *, name: str, source: str, max_tokens: int, batch_size: int, requests: int
+    ) -> None:
+        if not 1 <= requests <= MAX_REQUESTS:
+            raise SettingError(
+                f"{requests} requests at a time for vectors, expected 1 to {MAX_REQUESTS}"
+            )
         self.name = name
         self.max_tokens = max_tokens
         self._source = source
         self._batch_size = batch_size
+        self._requests = requests
         self._dimension: int | None = None
+        self._asking_dimension = threading.Lock()
 
     @property
     def checksum(self) -> str:
@@ -48,9 +67,10 @@ class BatchEmbedder(ABC):
         Raises:
             EndpointError: no usable answer.
         """
-        if self._dimension is None:
-            self._dimension = len(self.embed_query("dimension"))
-        return self._dimension
+        with self._asking_dimension:
+            if self._dimension is None:
+                self._dimension = len(self.embed_query("dimension"))
+            return self._dimension
 
     def count_tokens(self, text: str) -> int:
         """Length of a text in ``cl100k_base`` tokens."""
@@ -72,7 +92,11 @@ class BatchEmbedder(ABC):
         return np.stack(rows) if rows else np.empty((0, self.dimension), np.float32)
 
     def embed_stream(self, texts: Iterable[str]) -> Iterator[NDArray[np.float32]]:
-        """Embed texts as they come, a batch at a time.
+        """Embed texts as they come, several batches at a time, while the consumer works.
+
+        ``texts`` is read on the consumer's thread, at most ``requests + 1`` batches ahead of the
+        one that it takes vectors from. A failure comes after all vectors before it, and ends what
+        is under way; so does closing the stream.
 
         Yields:
             float32 (dimension,) of unit length, in the order of ``texts``.
@@ -81,11 +105,14 @@ class BatchEmbedder(ABC):
             InputError: a text has more than ``max_tokens`` tokens.
             EndpointError: no usable answer.
         """
-        rest = iter(texts)
-        while batch := list(islice(rest, self._batch_size)):
-            for text in batch:
-                refuse_long(text, self.count_tokens(text), self.max_tokens, self._source)
-            yield from self._checked(self._request(batch), len(batch))
+        batches = self._batches(texts)
+        if self._dimension is None:  # the first answer tells what all others must have
+            for batch in islice(batches, 1):
+                yield from self._vectors(batch, Wire())
+        answers = in_order(self._vectors, batches, threads=self._requests, wake=self._wake)
+        with closing(answers):
+            for vectors in answers:
+                yield from vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Embed a question; one too long for the model is embedded in several windows.
@@ -97,17 +124,29 @@ class BatchEmbedder(ABC):
             EndpointError: no usable answer.
         """
         windows = _windows(text, self.max_tokens)
-        return mean_direction(
-            [self._checked(self._request_query(window), 1)[0] for window in windows]
-        )
+        return mean_direction([self._query_vector(window) for window in windows])
 
     @abstractmethod
-    def _request(self, texts: list[str]) -> Sequence[Sequence[float]]:
-        """Fetch a vector for each text, in order."""
+    def _vectors(self, texts: list[str], wire: Wire) -> NDArray[np.float32]:
+        """Fetch the vectors of texts, on any thread; `_checked`, in order.
 
-    def _request_query(self, text: str) -> Sequence[Sequence[float]]:
-        """Fetch the vector of a question, as a list of one."""
-        return self._request([text])
+        Once the wire is cut nothing may be asked for any more, and what is raised is not seen.
+        """
+
+    @abstractmethod
+    def _query_vector(self, text: str) -> NDArray[np.float32]:
+        """Fetch the vector of a question, `_checked`."""
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """Have requests that wait to be sent see whether their wire is cut."""
+
+    def _batches(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        rest = iter(texts)
+        while batch := list(islice(rest, self._batch_size)):
+            for text in batch:
+                refuse_long(text, self.count_tokens(text), self.max_tokens, self._source)
+            yield batch
 
     def _checked(self, rows: Sequence[Sequence[float]], count: int) -> NDArray[np.float32]:
         vectors = unit_rows(rows, count=count, dimension=self._dimension, source=self._source)

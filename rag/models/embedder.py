@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from rag.errors import SettingError
 from rag.models.adapter import LlamaIndexEmbedder
 from rag.models.bundled import BundledEmbedder
-from rag.models.endpoint import EndpointEmbedder
+from rag.models.endpoint import REQUESTS, EndpointEmbedder
 from rag.models.remote import OPENAI, split_address
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def open_embedder(
     api_key: str | None = None,
     shared_key: str | None = None,
     shared_with: str | None = None,
+    requests: int | None = None,
 ) -> Embedder:
     """Find the embedder that was chosen.
 
@@ -107,15 +108,19 @@ def open_embedder(
         shared_key: without one of its own, the key of the endpoint at ``shared_with``. It is sent
             there and to OpenAI, and to no other address.
         shared_with: a base URL; by default OpenAI's own.
+        requests: how many requests an endpoint or a LlamaIndex embedding gets at a time, 1 to 32;
+            by default an endpoint 4, and a LlamaIndex embedding, of which it is not known whether
+            threads may share it, 1.
 
     Raises:
-        SettingError: none of these, or an endpoint that needs a key and has none.
+        SettingError: none of these, another number of requests, or an endpoint that needs a key
+            and has none.
     """
     if not isinstance(choice, str):
         if hasattr(choice, "embed_stream"):
             return cast("Embedder", choice)
         if hasattr(choice, "get_text_embedding_batch"):
-            return LlamaIndexEmbedder(choice)
+            return LlamaIndexEmbedder(choice, requests=1 if requests is None else requests)
         raise SettingError(
             f"a {type(choice).__name__} does not embed text; expected an Embedder or a "
             "LlamaIndex BaseEmbedding"
@@ -131,4 +136,9 @@ def open_embedder(
         )
     known = {OPENAI, (shared_with or OPENAI).rstrip("/")}
     shared = shared_key if (url or OPENAI).rstrip("/") in known else None
-    return EndpointEmbedder(model, base_url=url, api_key=api_key or shared)
+    return EndpointEmbedder(
+        model,
+        base_url=url,
+        api_key=api_key or shared,
+        requests=REQUESTS if requests is None else requests,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from rag.errors import SettingError
@@ -10,6 +11,8 @@ OPENAI = "https://api.openai.com/v1"
 
 _MAX_QUOTED_CHARS = 200
 _MAX_DEPTH = 8
+# A web page, and not "<400> InternalError: ...", which is what a service says.
+_MARKUP = re.compile(r"\s*<[a-zA-Z!?]")
 
 
 def checked_url(url: str) -> str:
@@ -83,7 +86,7 @@ def server_message(body: object, *, depth: int = 0) -> str:
     if depth > _MAX_DEPTH:
         return ""
     if isinstance(body, str):
-        return "" if body.lstrip().startswith("<") else " ".join(body.split())
+        return "" if _MARKUP.match(body) else " ".join(body.split())
     if isinstance(body, list):
         return "; ".join(filter(None, (server_message(part, depth=depth + 1) for part in body)))
     if not isinstance(body, dict):

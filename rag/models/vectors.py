@@ -55,7 +55,7 @@ def unit_rows(
         )
     try:
         vectors = np.array(rows, np.float32).reshape(count, -1)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EndpointError(f"{source} returned vectors that are not numbers: {error}") from error
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not (np.isfinite(norms).all() and (norms > 0).all()):
