@@ -94,7 +94,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         default=Path("../shared/bench"),
-        help="where scifact/ and abstracts-50k.jsonl.gz stand (../shared/bench)",
+        help="where formats/, scifact/ and abstracts-50k.jsonl.gz stand (../shared/bench)",
     )
     parser.add_argument(
         "--work",

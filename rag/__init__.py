@@ -9,28 +9,39 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rag.assistant import AddReport, Assistant, Conversation
-    from rag.errors import RagError
+    from rag.errors import FetchError, RagError
+    from rag.export import export_papers
+    from rag.fetch.arxiv import ArxivQuery
+    from rag.fetch.daily_papers import DailyPapers
     from rag.schema import Answer, Citation, Claim, Filters, Hit, Paper, Verdict
 
 __all__ = [
     "AddReport",
     "Answer",
+    "ArxivQuery",
     "Assistant",
     "Citation",
     "Claim",
     "Conversation",
+    "DailyPapers",
+    "FetchError",
     "Filters",
     "Hit",
     "Paper",
     "RagError",
     "Verdict",
+    "export_papers",
 ]
 
 _HOMES = {
     "AddReport": "rag.assistant",
+    "ArxivQuery": "rag.fetch.arxiv",
     "Assistant": "rag.assistant",
     "Conversation": "rag.assistant",
+    "DailyPapers": "rag.fetch.daily_papers",
+    "FetchError": "rag.errors",
     "RagError": "rag.errors",
+    "export_papers": "rag.export",
 }
 
 

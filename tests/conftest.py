@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import tests.offline.sitecustomize  # noqa: F401
 from rag.assistant import Assistant
 from tests.backups import OPENED
 from tests.makers import SAMPLE
+
+# For a long search of counterexamples: pytest --hypothesis-profile=wide --hypothesis-seed=1
+settings.register_profile(
+    "wide",
+    max_examples=3_000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # another program may have the processor
+)
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 
-from rag.ingest.formats import recognised
+from rag.errors import FileError
+from rag.ingest.formats import Format, recognised
 from rag.ingest.reading import read_papers
+from rag.ingest.text import as_text
 from rag.schema import BadRecord, Record
 from tests.makers import SHARED
 
@@ -30,6 +34,58 @@ def split(path: Path) -> tuple[list[Record], list[BadRecord]]:
         [item for item in items if isinstance(item, Record)],
         [item for item in items if isinstance(item, BadRecord)],
     )
+
+
+def first_of(tmp_path: Path, content: str, last: str) -> Record | BadRecord:
+    """The first item of a file that ends with ``last``, which must come in whatever is first.
+
+    It has the title "Last" and the abstract "It is fine."
+    """
+    path = tmp_path / "papers"
+    path.write_text(f"{content}{last}")
+    first, *_, following = read_papers(path)
+    assert isinstance(following, Record), following
+    assert (following.title, following.abstract) == ("Last", "It is fine.")
+    return first
+
+
+def record_of(tmp_path: Path, content: str, last: str) -> Record:
+    """The record before ``last``; see `first_of`."""
+    record = first_of(tmp_path, content, last)
+    assert isinstance(record, Record), record
+    return record
+
+
+def reason_of(tmp_path: Path, content: str, last: str) -> str:
+    """Where and why what stands before ``last`` is refused: ``3: no abstract``; see `first_of`."""
+    bad = first_of(tmp_path, content, last)
+    assert isinstance(bad, BadRecord), bad
+    return f"{bad.place.line}: {bad.reason}"
+
+
+def read_as(form: Format, content: str) -> list[Record | BadRecord]:
+    """What a format reads in a text; nothing where the text is refused as a whole."""
+    data = content.encode()
+    try:
+        return list(form.read(as_text(lambda: io.BytesIO(data), "x", max_expanded_bytes=10**9)))
+    except FileError:
+        return []
+
+
+def lines_without(excluded: str) -> st.SearchStrategy[str]:
+    """Words with single spaces between them and none of these characters in them."""
+    characters = st.characters(
+        codec="utf-8", exclude_characters=f"{excluded}\ufeff", exclude_categories=("C", "Z")
+    )
+    return st.lists(st.text(characters, min_size=1), min_size=1, max_size=9).map(" ".join)
+
+
+def comes_back(found: Record | BadRecord, title: str, abstract: str) -> None:
+    """Fail if the record is not what was written; "n/a" and "-" stand for no abstract."""
+    if isinstance(found, Record):
+        assert (found.title, found.abstract) == (title, abstract)
+    else:
+        assert "no abstract" in found.reason
 
 
 def only(tmp_path: Path, document: object) -> Record:

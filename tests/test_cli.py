@@ -399,14 +399,6 @@ def test_a_mixed_add_exits_with_0_and_its_help_says_so(tmp_path: Path) -> None:
     assert "exits with 0 if anything could be read" in out
 
 
-@pytest.mark.parametrize(
-    "command", ["add", "ask", "search", "chat", "papers", "show", "remove", "doctor", "rebuild"]
-)
-def test_every_help_ends_with_an_example(command: str, tmp_path: Path) -> None:
-    out = fine(footnoted(tmp_path, command, "--help"))
-    assert f"example:\n  footnoted {command}" in out
-
-
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
     assert footnoted(tmp_path, "asq").returncode == 2
     assert footnoted(tmp_path, "search", "x", "--limit", "0").returncode == 2

@@ -108,11 +108,6 @@ def test_an_address_that_is_none_is_named(tmp_path: Path) -> None:
     assert "'export.arxiv.org' is not an address of arXiv" in done.stderr
 
 
-def test_its_help_ends_with_an_example(tmp_path: Path) -> None:
-    out = fine(footnoted(tmp_path, "fetch", "--help"))
-    assert "example:\n  footnoted fetch arxiv " in out
-
-
 def test_a_fetch_that_was_killed_goes_on_where_it_stopped(
     tmp_path: Path, server: PapersServer
 ) -> None:

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import gzip
-import io
-import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.errors import FileError
-from rag.ingest.formats import bibtex, recognised
+from rag.ingest.formats import bibtex
 from rag.ingest.formats.bibtex_entries import MAX_ENTRY_CHARS, MAX_STRING_CHARS
 from rag.ingest.formats.bibtex_text import names, plain, unescaped
 from rag.ingest.reading import read_papers
-from rag.ingest.text import as_text
 from rag.schema import BadRecord, Record
-from tests.makers import SHARED
+from tests.formats import comes_back, lines_without, read_as, reason_of, record_of
 
-REAL = SHARED / "bench" / "formats"
-LAST = "@article{z, title = {Last}, abstract = {It is fine.}}"
+LAST = "\n@article{z, title = {Last}, abstract = {It is fine.}}\n"
 
 
 def read(tmp_path: Path, content: str | bytes) -> list[Record | BadRecord]:
     path = tmp_path / "papers"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return list(read_papers(path))
-
-
-def one(tmp_path: Path, entry: str) -> Record:
-    """The record of an entry after which another comes that must come in too."""
-    record, last = read(tmp_path, f"{entry}\n{LAST}\n")
-    assert isinstance(record, Record), record
-    assert isinstance(last, Record), last
-    assert last.title == "Last"
-    return record
-
-
-def bad(tmp_path: Path, entry: str) -> str:
-    """Why an entry is refused after which another comes that must come in."""
-    failure, last = read(tmp_path, f"{entry}\n{LAST}\n")
-    assert isinstance(failure, BadRecord), failure
-    assert isinstance(last, Record), last
-    return f"{failure.place.line}: {failure.reason}"
 
 
 # Entries
@@ -85,7 +63,7 @@ def test_an_entry_has_its_fields_and_its_line(tmp_path: Path) -> None:
     ],
 )
 def test_an_entry_is_read_however_it_is_written(tmp_path: Path, entry: str) -> None:
-    record = one(tmp_path, entry)
+    record = record_of(tmp_path, entry, LAST)
     assert (record.title, record.abstract) == ("T", "A (b)")
 
 
@@ -114,12 +92,12 @@ def test_comments_and_what_stands_between_entries_are_no_papers(tmp_path: Path) 
         '@Comment this one has no braces\n@preamble{"\\newcommand{\\x}{y}"}\n'
         "% @article{d, title = {X}, abstract = {Y}}\n@Comment{jabref-meta: x:y\\;0;\n}\n"
     )
-    assert one(tmp_path, content + "@book{k, title={T}, abstract={A}}").place.line == 8
+    assert record_of(tmp_path, content + "@book{k, title={T}, abstract={A}}", LAST).place.line == 8
 
 
 def test_an_at_sign_in_an_abstract_does_not_begin_an_entry(tmp_path: Path) -> None:
     entry = "@misc{k, title={T}, abstract={Mail a@b.org,\n@home (x) or @foo{bar} now.}}"
-    assert one(tmp_path, entry).abstract == "Mail a@b.org, @home (x) or @foo{bar} now."
+    assert record_of(tmp_path, entry, LAST).abstract == "Mail a@b.org, @home (x) or @foo{bar} now."
 
 
 def test_a_volume_lends_its_title_and_year(tmp_path: Path) -> None:
@@ -139,7 +117,7 @@ def test_an_arxiv_id_is_found_where_exporters_put_it(tmp_path: Path) -> None:
         "journal={arXiv preprint arXiv:2001.00001}",
         "url={https://arxiv.org/abs/2001.00001}",
     ):
-        record = one(tmp_path, f"@misc{{k, title={{T}}, abstract={{A}}, {entry}}}")
+        record = record_of(tmp_path, f"@misc{{k, title={{T}}, abstract={{A}}, {entry}}}", LAST)
         assert (record.arxiv_id, record.year) == ("2001.00001", 2020), entry
 
 
@@ -156,7 +134,7 @@ def test_an_arxiv_id_is_found_where_exporters_put_it(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_whole_in_a_broken_entry_is_read(tmp_path: Path, entry: str) -> None:
-    record = one(tmp_path, entry)
+    record = record_of(tmp_path, entry, LAST)
     assert (record.title, record.abstract, record.year) == ("T", "A.", 2001)
 
 
@@ -184,12 +162,12 @@ GOES_ON = (
 def test_a_damaged_entry_costs_itself_and_is_reported(
     tmp_path: Path, entry: str, reason: str
 ) -> None:
-    assert bad(tmp_path, entry) == reason
+    assert reason_of(tmp_path, entry, LAST) == reason
 
 
 def test_an_entry_that_is_far_too_long_is_reported(tmp_path: Path) -> None:
     entry = "@article{k, title={T}, abstract={" + "a line\n" * (MAX_ENTRY_CHARS // 7 + 1)
-    assert bad(tmp_path, entry) == (
+    assert reason_of(tmp_path, entry, LAST) == (
         "1: an entry of more than 1,000,000 characters: is a brace missing?"
     )
 
@@ -229,6 +207,7 @@ def test_what_stands_before_a_damaged_end_of_a_gzip_file_is_given(tmp_path: Path
         ("C\\", "C\\"),
         ("{", ""),
         ("H\\textsubscript{2}O", "H2O"),
+        ("a\ufdd4b \\$", "a b $"),
     ],
 )
 def test_latex_in_a_title_becomes_text(latex: str, text: str) -> None:
@@ -261,8 +240,25 @@ def test_latex_in_a_title_becomes_text(latex: str, text: str) -> None:
 def test_names_are_given_name_first(tmp_path: Path, author: str, expected: tuple[str, ...]) -> None:
     entry = f"@misc{{k, title={{T}}, abstract={{A}}, author={{{author}}}}}"
     if author.count("{") == author.count("}"):
-        assert one(tmp_path, entry).authors == expected
+        assert record_of(tmp_path, entry, LAST).authors == expected
     assert names(author) is not None
+
+
+@pytest.mark.parametrize(
+    ("latex", "abstract"),
+    [
+        (r"a \textbraceleft{} b", "a { b"),
+        (r"\textbraceleft{}a\textbraceright{}", "{a}"),
+        ("Mail {@}misc{x} to {@} me", "Mail @misc{x} to {@} me"),
+        (r"{{a} {\textbf b}}", r"{a} {\textbf b}"),
+        (r"\textbraceleft", r"\textbraceleft"),
+    ],
+)
+def test_in_an_abstract_only_braces_that_nothing_counts_become_braces(
+    tmp_path: Path, latex: str, abstract: str
+) -> None:
+    entry = f"@misc{{k, title={{T}}, abstract={{{latex}}}}}"
+    assert record_of(tmp_path, entry, LAST).abstract == abstract
 
 
 def test_addresses_lose_their_escapes() -> None:
@@ -298,14 +294,6 @@ def test_encodings_are_told_by_content(tmp_path: Path, encoding: str) -> None:
 )
 def test_other_text_with_at_signs_is_no_bibtex(head: str) -> None:
     assert not bibtex.recognise(head)
-
-
-def read_text(content: str) -> list[Record | BadRecord]:
-    data = content.encode()
-    try:
-        return list(bibtex.read(as_text(lambda: io.BytesIO(data), "x", max_expanded_bytes=10**9)))
-    except FileError:
-        return []
 
 
 PIECES = st.sampled_from(
@@ -348,58 +336,19 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=60).map("".join))
 @settings(deadline=None)
 def test_nothing_that_looks_like_bibtex_crashes_or_takes_the_next_line_down(content: str) -> None:
-    assert [r for r in read_text(f"{content}\n{LAST}") if isinstance(r, Record)][-1:] != []
+    last = read_as(bibtex.FORMAT, f"{content}{LAST}")[-1]
+    assert isinstance(last, Record)
+    assert last.title == "Last"
 
 
-WORDS = st.text(
-    st.characters(
-        codec="utf-8", exclude_characters="\\{}$~-`'&<@\ufeff", exclude_categories=("C", "Z")
-    ),
-    min_size=1,
-)
-TEXTS = st.lists(WORDS, min_size=1, max_size=9).map(" ".join)
+TEXTS = lines_without("\\{}$~-`'&<@")
 
 
 @given(TEXTS, TEXTS, st.sampled_from(("{%s}", "{{%s}}", '{"}%s{"}')))
 @settings(deadline=None)
 def test_what_was_written_comes_back(title: str, abstract: str, value: str) -> None:
     wrapped = abstract.replace(" ", "\n\t ")
-    found = read_text(f"@misc{{k,\n title = {{{title}}},\n abstract = {{{wrapped}}}}}\n{LAST}")
-    if isinstance(found[0], Record):
-        assert (found[0].title, found[0].abstract) == (title, abstract)
-    else:  # "n/a" and "-" stand for no abstract
-        assert "no abstract" in found[0].reason
-
-
-# Real files
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not in this checkout")
-def test_every_entry_of_the_real_files_comes_in_or_is_reported() -> None:
-    files = sorted(REAL.rglob("*.bib"))
-    assert len(files) == 58
-    for file in files:
-        data = file.read_bytes()
-        encoding = "utf-8"
-        if b"\0" in data[:10]:
-            encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
-        text = data.decode(encoding)
-        form = recognised(text[:65_536])
-        assert form is bibtex.FORMAT, file.name
-        begins = list(re.finditer(r"(?mi)^\s*@(?!comment|string|preamble)\w+\s*\{", text))
-        ends = [found.start() for found in begins[1:]] + [len(text)]
-        both = [
-            all(
-                re.search(rf'(?mi)^\s*{name}\s*=\s*[{{"](?!\}}|",)', text[found.start() : end])
-                for name in ("title", "abstract")
-            )
-            for found, end in zip(begins, ends, strict=True)
-        ]
-        items = list(read_papers(file))
-        assert [isinstance(item, Record) for item in items] == both, file.name
-        for item, found, end in zip(items, begins, ends, strict=True):
-            line = text.count("\n", 0, found.end()) + 1
-            assert item.place.line == line, file.name
-            if isinstance(item, Record):
-                entry = " ".join(text[found.start() : end].split())
-                assert item.abstract in entry, file.name
+    found = read_as(
+        bibtex.FORMAT, f"@misc{{k,\n title = {{{title}}},\n abstract = {{{wrapped}}}}}{LAST}"
+    )[0]
+    comes_back(found, title, abstract)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import FileError
-from rag.ingest.formats import jats, recognised
+from rag.ingest.formats import jats
 from rag.ingest.reading import read_papers
 from rag.schema import BadRecord, Record
 from tests.held_text import HeldText
@@ -236,12 +236,3 @@ def test_every_real_article_is_read_as_it_stands_in_the_file() -> None:
         assert str(record.year) in years
         assert record.doi == re.findall(r'pub-id-type="doi">([^<]*)', front)[0].lower()
     assert len(paths) == 2
-
-
-@needs_real_files
-def test_only_files_of_this_format_are_taken_for_it() -> None:
-    for path in sorted(REAL.glob("*/*")):
-        head = path.read_text(errors="replace")[:60_000]
-        mine = path.parent.name == "jats_nxml"
-        assert jats.recognise(head) == mine, path
-        assert (recognised(head) is jats.FORMAT) == mine, path

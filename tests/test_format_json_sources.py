@@ -7,8 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from rag.ingest.formats import FORMATS, daily_papers_api, json_lines, pubmedqa, recognised
-from rag.ingest.text import open_text
+from rag.ingest.formats import daily_papers_api, pubmedqa
 from tests.formats import format_of, only, read, real_files, split
 
 DAILY = {
@@ -128,31 +127,3 @@ def test_real_cord19_rows() -> None:
         assert len(bad) == sum(not row["abstract"] for row in rows)
         assert records[0].authors[0] == "Theodore A Myatt"
         assert (records[0].year, records[0].venue) == (2003, "BMC Public Health")
-
-
-def test_each_real_file_is_recognised_as_what_it_is() -> None:
-    kinds = {
-        "openalex": "OpenAlex", "crossref": "Crossref", "semantic_scholar": "Semantic Scholar",
-        "paperlists_json": "JSON (", "pubmedqa_json": "PubMedQA", "csv": "CSV",
-        "arxiv_jsonl": "JSON lines",
-    }  # fmt: skip
-    # No papers in them, so nothing that tells the source: an error's body, lists of data sets.
-    general = {"rec_352596b9.json", "Dataset.json", "rec_a5062ba2.json", "rec_a83a9035.json"}
-    for folder, kind in kinds.items():
-        for path in real_files(folder):
-            form = recognised(open_text(path, path.name).head)
-            assert form is not None
-            assert form.name.startswith("JSON (" if path.name in general else kind), path.name
-
-
-def test_none_of_these_takes_a_real_file_of_another_kind() -> None:
-    ours = ("openalex", "crossref", "semantic_scholar", "daily_papers_api", "pubmedqa", "csl_json",
-            "json_lines", "json_array", "delimited", "daily_papers", "plain_text")  # fmt: skip
-    names = {f"rag.ingest.formats.{name}" for name in ours}
-    for folder in ("arxiv_atom", "bibtex", "jats_nxml", "medline_txt", "nbib", "pubmed_xml", "ris"):
-        for path in real_files(folder):
-            head = open_text(path, path.name).head
-            for form in FORMATS:
-                if getattr(form.read, "__module__", "") in names or form.name.startswith("plain"):
-                    assert not form.recognise(head), (form.name, path.name)
-    assert json_lines.FORMAT in FORMATS

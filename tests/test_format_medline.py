@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 import gzip
-import io
-import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.errors import FileError
-from rag.ingest.formats import medline, recognised
+from rag.ingest.formats import medline
 from rag.ingest.formats.medline import MAX_RECORD_CHARS
-from rag.ingest.reading import read_papers
-from rag.ingest.text import as_text
-from rag.schema import BadRecord, Record
-from tests.makers import SHARED
+from rag.schema import Record
+from tests.formats import comes_back, lines_without, read, read_as, reason_of, record_of
 
-REAL = SHARED / "bench" / "formats"
 LAST = "\nPMID- 99\nTI  - Last\nAB  - It is fine.\n"
 
 
-def read(tmp_path: Path, content: str | bytes) -> list[Record | BadRecord]:
-    path = tmp_path / "papers"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(read_papers(path))
-
-
-def one(tmp_path: Path, content: str) -> Record:
-    """The first record of a file in which another follows that must come in too."""
-    record, last = read(tmp_path, f"{content}{LAST}")
-    assert isinstance(record, Record), record
-    assert isinstance(last, Record), last
-    assert (last.title, last.abstract) == ("Last", "It is fine.")
-    return record
-
-
 def test_a_record_has_its_fields_and_its_line(tmp_path: Path) -> None:
-    record = one(
+    record = record_of(
         tmp_path,
         "\nPMID- 28754806\nOWN - NLM\nDP  - 2018 Apr\nTI  - Impact of balloons: a \n"
         "      review.\nLID - 10.1136/A-2017 [doi]\nAID - x-2017 [pii]\n"
         "AB  - BACKGROUND: Flow is \n      critical. AIM - none.\nCI  - (c) 2018.\n"
         "FAU - Brinjikji, Waleed\nAU  - Brinjikji W\nFAU - Pereira, Vitor M\nAU  - Pereira VM\n"
         "CN  - The Group\nTA  - J Surg\nJT  - Journal of surgery\nPMC - PMC1\n",
+        LAST,
     )
     assert record.place.line == 2
     assert record.title == "Impact of balloons: a review."
@@ -58,8 +38,8 @@ def test_a_record_has_its_fields_and_its_line(tmp_path: Path) -> None:
 
 def test_records_of_pubmed_central_begin_with_pmc(tmp_path: Path) -> None:
     item = "PMC - PMC{0}\nPMID- {0}\nTI  - T{0}\nAB  - A.\nAID - 10.1/x{0} [doi]\n\n"
-    records = read(tmp_path, "\n" + item.format(1) + item.format(2))
-    assert [isinstance(r, Record) and (r.title, r.url, r.place.line) for r in records] == [
+    records, _ = read(tmp_path, "\n" + item.format(1) + item.format(2))
+    assert [(record.title, record.url, record.place.line) for record in records] == [
         ("T1", "https://pubmed.ncbi.nlm.nih.gov/1/", 2),
         ("T2", "https://pubmed.ncbi.nlm.nih.gov/2/", 8),
     ]
@@ -79,19 +59,18 @@ def test_records_of_pubmed_central_begin_with_pmc(tmp_path: Path) -> None:
     ],
 )
 def test_a_record_is_read_however_it_is_written(tmp_path: Path, content: str) -> None:
-    record = one(tmp_path, content if content.endswith("\n") else content + "\n")
+    record = record_of(tmp_path, content if content.endswith("\n") else content + "\n", LAST)
     assert (record.title, record.abstract) == ("T", "A one. Two.")
 
 
 def test_records_follow_without_an_empty_line_too(tmp_path: Path) -> None:
-    many = read(tmp_path, "PMID- 1\nTI  - T\nAB  - A.\n" * 3)
-    assert [isinstance(item, Record) for item in many] == [True] * 3
-    assert [item.place.line for item in many] == [1, 4, 7]
+    records, _ = read(tmp_path, "PMID- 1\nTI  - T\nAB  - A.\n" * 3)
+    assert [record.place.line for record in records] == [1, 4, 7]
 
 
 def test_short_names_are_given_name_first(tmp_path: Path) -> None:
     names = "AU  - Long V\nAU  - van der Berg AB Jr\nAU  - Plato\n"
-    record = one(tmp_path, f"PMID- 1\nTI  - T\nAB  - A.\n{names}")
+    record = record_of(tmp_path, f"PMID- 1\nTI  - T\nAB  - A.\n{names}", LAST)
     assert record.authors == ("V Long", "AB van der Berg Jr", "Plato")
 
 
@@ -118,22 +97,17 @@ def test_short_names_are_given_name_first(tmp_path: Path) -> None:
 def test_a_damaged_record_costs_itself_and_is_reported(
     tmp_path: Path, content: str, reason: str
 ) -> None:
-    failure, *_, last = read(tmp_path, f"{content}{LAST}")
-    assert isinstance(failure, BadRecord)
-    assert f"{failure.place.line}: {failure.reason}" == reason
-    assert isinstance(last, Record)
+    assert reason_of(tmp_path, content, LAST) == reason
 
 
 def test_a_record_that_the_damaged_end_of_a_gzip_file_cuts_is_not_given(tmp_path: Path) -> None:
     records = [f"PMID- {i}\nTI  - T{i}\nAB  - {i * 7919} {i * 104729}.\n" for i in range(9_000)]
     packed = gzip.compress("\n".join(records).encode())
-    items = read(tmp_path, packed[: len(packed) // 2])
-    given_ = [item for item in items if isinstance(item, Record)]
+    given_, (bad,) = read(tmp_path, packed[: len(packed) // 2])
     assert len(given_) > 1_000
     for i, record in enumerate(given_):
         assert (record.title, record.abstract) == (f"T{i}", f"{i * 7919} {i * 104729}.")
-    assert isinstance(items[-1], BadRecord)
-    assert "reading stopped here" in items[-1].reason
+    assert "reading stopped here" in bad.reason
 
 
 @pytest.mark.parametrize(
@@ -148,14 +122,6 @@ def test_a_record_that_the_damaged_end_of_a_gzip_file_cuts_is_not_given(tmp_path
 )
 def test_other_text_is_no_medline(head: str) -> None:
     assert not medline.recognise(head)
-
-
-def read_text(content: str) -> list[Record | BadRecord]:
-    data = content.encode()
-    try:
-        return list(medline.read(as_text(lambda: io.BytesIO(data), "x", max_expanded_bytes=10**9)))
-    except FileError:
-        return []
 
 
 PIECES = st.sampled_from(
@@ -187,44 +153,17 @@ PIECES = st.sampled_from(
 def test_nothing_that_looks_like_medline_crashes_or_takes_the_next_record_down(
     content: str,
 ) -> None:
-    last = read_text(f"{content}\n{LAST}")[-1]
+    last = read_as(medline.FORMAT, f"{content}\n{LAST}")[-1]
     assert isinstance(last, Record)
     assert last.title == "Last"
 
 
-WORDS = st.text(
-    st.characters(codec="utf-8", exclude_characters="\\&<$\ufeff", exclude_categories=("C", "Z")),
-    min_size=1,
-)
-TEXTS = st.lists(WORDS, min_size=1, max_size=9).map(" ".join)
+TEXTS = lines_without("\\&<$")
 
 
 @given(TEXTS, TEXTS)
 @settings(deadline=None)
 def test_what_was_written_comes_back(title: str, abstract: str) -> None:
     wrapped = abstract.replace(" ", " \n      ")
-    found = read_text(f"PMID- 1\nTI  - {title}\nAB  - {wrapped}\n")[0]
-    if isinstance(found, Record):
-        assert (found.title, found.abstract) == (title, abstract)
-    else:  # "n/a" and "-" stand for no abstract
-        assert "no abstract" in found.reason
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not in this checkout")
-def test_every_record_of_the_real_files_comes_in_or_is_reported() -> None:
-    files = sorted([*(REAL / "nbib").iterdir(), *(REAL / "medline_txt").glob("*.txt")])
-    assert len(files) == 3
-    for file in files:
-        text = file.read_text(encoding="utf-8")
-        assert recognised(text) is medline.FORMAT, file.name
-        blocks = [b for b in re.split(r"\n\s*\n", text) if re.search(r"(?m)^[A-Z]{2,4} *-", b)]
-        both = [
-            bool(re.search(r"(?m)^TI +- \S", block) and re.search(r"(?m)^AB +- \S", block))
-            for block in blocks
-        ]
-        items = list(read_papers(file))
-        assert [isinstance(item, Record) for item in items] == both, file.name
-        for item, block in zip(items, blocks, strict=True):
-            if isinstance(item, Record):
-                assert item.abstract in " ".join(block.split()), file.name
-                assert item.title in " ".join(block.split()), file.name
+    found = read_as(medline.FORMAT, f"PMID- 1\nTI  - {title}\nAB  - {wrapped}\n")[0]
+    comes_back(found, title, abstract)

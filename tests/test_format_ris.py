@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import re
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.errors import FileError
-from rag.ingest.formats import recognised, ris
+from rag.ingest.formats import ris
 from rag.ingest.formats.ris import MAX_RECORD_CHARS
-from rag.ingest.reading import read_papers
-from rag.ingest.text import as_text
-from rag.schema import BadRecord, Record
-from tests.makers import SHARED
+from rag.schema import Record
+from tests.formats import comes_back, lines_without, read_as, reason_of, record_of
 
-REAL = SHARED / "bench" / "formats" / "ris"
 LAST = "TY  - JOUR\nTI  - Last\nAB  - It is fine.\nER  - \n"
 
 
-def read(tmp_path: Path, content: str) -> list[Record | BadRecord]:
-    path = tmp_path / "papers"
-    path.write_text(content)
-    return list(read_papers(path))
-
-
-def one(tmp_path: Path, content: str) -> Record:
-    """The first record of a file in which another follows that must come in too."""
-    record, last = read(tmp_path, f"{content}{LAST}")
-    assert isinstance(record, Record), record
-    assert isinstance(last, Record), last
-    assert (last.title, last.abstract) == ("Last", "It is fine.")
-    return record
-
-
 def test_a_record_has_its_fields_and_its_line(tmp_path: Path) -> None:
-    record = one(
+    record = record_of(
         tmp_path,
         "\n\n1.\nTY  - JOUR\nT1  - On things\nA1  - Marx, Karl\nA1  - Smith, Ann, Jr.\n"
         "A1  - Fanning E.\nA2  - Editor, An\nY1  - 2014//\nJF  - Lorem\nDO  - doi:10.1000/Abc\n"
         "UR  - http://example.org/a;b\nSP  -\nN2  - We do.\nER  -\n\n2.\n",
+        LAST,
     )
     assert record.place.line == 4
     assert (record.title, record.abstract) == ("On things", "We do.")
@@ -66,7 +46,7 @@ def test_a_record_has_its_fields_and_its_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_record_is_read_however_it_is_written(tmp_path: Path, content: str) -> None:
-    record = one(tmp_path, content)
+    record = record_of(tmp_path, content, LAST)
     assert (record.title, record.abstract) == ("T", "A one. Two.")
 
 
@@ -88,10 +68,7 @@ def test_a_record_is_read_however_it_is_written(tmp_path: Path, content: str) ->
 def test_a_damaged_record_costs_itself_and_is_reported(
     tmp_path: Path, content: str, reason: str
 ) -> None:
-    failure, last = read(tmp_path, f"{content}{LAST}")
-    assert isinstance(failure, BadRecord)
-    assert f"{failure.place.line}: {failure.reason}" == reason
-    assert isinstance(last, Record)
+    assert reason_of(tmp_path, content, LAST) == reason
 
 
 def test_an_arxiv_id_is_found_where_exporters_put_it(tmp_path: Path) -> None:
@@ -100,7 +77,7 @@ def test_an_arxiv_id_is_found_where_exporters_put_it(tmp_path: Path) -> None:
         "UR  - https://arxiv.org/abs/2001.00001",
         "JO  - arXiv preprint arXiv:2001.00001",
     ):
-        record = one(tmp_path, f"TY  - JOUR\nTI  - T\nAB  - A\n{line}\nER  - \n")
+        record = record_of(tmp_path, f"TY  - JOUR\nTI  - T\nAB  - A\n{line}\nER  - \n", LAST)
         assert record.arxiv_id == "2001.00001", line
 
 
@@ -116,14 +93,6 @@ def test_an_arxiv_id_is_found_where_exporters_put_it(tmp_path: Path) -> None:
 )
 def test_other_text_is_no_ris(head: str) -> None:
     assert not ris.recognise(head)
-
-
-def read_text(content: str) -> list[Record | BadRecord]:
-    data = content.encode()
-    try:
-        return list(ris.read(as_text(lambda: io.BytesIO(data), "x", max_expanded_bytes=10**9)))
-    except FileError:
-        return []
 
 
 PIECES = st.sampled_from(
@@ -155,47 +124,17 @@ PIECES = st.sampled_from(
 @example("TY  - JOUR\nER  - x\nAB  - y")
 @settings(deadline=None)
 def test_nothing_that_looks_like_ris_crashes_or_takes_the_next_record_down(content: str) -> None:
-    last = read_text(f"{content}\n{LAST}")[-1]
+    last = read_as(ris.FORMAT, f"{content}\n{LAST}")[-1]
     assert isinstance(last, Record)
     assert last.title == "Last"
 
 
-WORDS = st.text(
-    st.characters(codec="utf-8", exclude_characters="\\&<$\ufeff", exclude_categories=("C", "Z")),
-    min_size=1,
-)
-TEXTS = st.lists(WORDS, min_size=1, max_size=9).map(" ".join)
+TEXTS = lines_without("\\&<$")
 
 
 @given(TEXTS, TEXTS)
 @settings(deadline=None)
 def test_what_was_written_comes_back(title: str, abstract: str) -> None:
     wrapped = abstract.replace(" ", "\n      ")
-    found = read_text(f"TY  - JOUR\nTI  - {title}\nAB  - {wrapped}\nER  - \n")[0]
-    if isinstance(found, Record):
-        assert (found.title, found.abstract) == (title, abstract)
-    else:  # "n/a" and "-" stand for no abstract
-        assert "no abstract" in found.reason
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not in this checkout")
-def test_every_record_of_the_real_files_comes_in_or_is_reported() -> None:
-    files = sorted(REAL.iterdir())
-    assert len(files) == 17
-    for file in files:
-        text = file.read_text(encoding="utf-8-sig")
-        assert recognised(text) is ris.FORMAT, file.name
-        blocks = [
-            block for block in re.split(r"(?m)^ER  -.*$", text) if re.search(r"\w  - ", block)
-        ]
-        both = [
-            bool(
-                re.search(r"(?m)^(TI|T1)  - \S", block) and re.search(r"(?m)^(AB|N2)  - \S", block)
-            )
-            for block in blocks
-        ]
-        items = list(read_papers(file))
-        assert [isinstance(item, Record) for item in items] == both, file.name
-        for item, block in zip(items, blocks, strict=True):
-            if isinstance(item, Record):
-                assert " ".join(item.abstract.split()) in " ".join(block.split()), file.name
+    found = read_as(ris.FORMAT, f"TY  - JOUR\nTI  - {title}\nAB  - {wrapped}\nER  - \n")[0]
+    comes_back(found, title, abstract)

@@ -12,42 +12,62 @@ import pytest
 
 from eval.gates import load_gates
 from rag.ingest.identity import paper_id
+from tests.examples import is_as_printed, place
 from tests.makers import ROOT
-from tests.test_cli import OFFLINE, fine, footnoted
+from tests.test_cli import OFFLINE, fine
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^\$ (footnoted (?!eval).*)$", README, re.MULTILINE)
+BLOCKS = [
+    block
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    if re.search(r"^\$ footnoted (?!eval)", block, re.MULTILINE)
+]
 EVAL_COMMANDS = re.findall(r"^\$ (footnoted eval .*)$", README, re.MULTILINE)
 
 
 def test_the_python_example_runs_as_printed(tmp_path: Path) -> None:
-    (tmp_path / "data").symlink_to(ROOT / "data")
     [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={"PYTHONPATH": f"{OFFLINE}:{ROOT}", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "[1] Are Emergent Abilities of Large Language Models a Mirage?" in done.stdout
-    assert "not_in_collection\nWhat is GeneGPT? How well does it do?" in done.stdout
+    with place(tmp_path) as here:
+        said = fine(here.process("-c", code))
+    assert "[1] Are Emergent Abilities of Large Language Models a Mirage?" in said
+    assert "not_in_collection\nWhat is GeneGPT? How well does it do?" in said
+    assert "\n3 added (" in said
+    assert "\n@misc{" in said
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_readme_runs(command: str, sample_home: Path, tmp_path: Path) -> None:
-    shutil.copytree(sample_home, tmp_path / "home")
-    [*arguments] = shlex.split(command, comments=True)[1:]
-    arguments = [str(ROOT / a) if a.startswith("data/") else a for a in arguments]
-    written = [tmp_path / a for a in arguments if a.endswith(".bib")]  # not beside the code
-    arguments = [str(tmp_path / a) if a.endswith(".bib") else a for a in arguments]
-    if "ANSWER_ID" in arguments:
-        asked = footnoted(tmp_path / "home", "ask", "What is GeneGPT?", "--json")
-        arguments[arguments.index("ANSWER_ID")] = json.loads(asked.stdout)["id"]
-    fine(footnoted(tmp_path / "home", *arguments))
-    assert all(file.stat().st_size for file in written)
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split()[2])
+def test_every_command_of_the_readme_prints_what_is_printed_there(
+    block: str, sample_home: Path, tmp_path: Path
+) -> None:
+    steps = re.findall(r"^\$ (.*)\n((?:[^$\n].*\n)*)", block, re.MULTILINE)
+    if steps[0][0] != "footnoted add data/daily_papers":
+        shutil.copytree(sample_home, tmp_path / "home")
+    with place(tmp_path) as here:
+        for command, output in steps:
+            said = here.run(command).splitlines()
+            for number, printed in enumerate(output.splitlines()):
+                assert is_as_printed(printed, said[number]), (command, said[number])
+    for file in tmp_path.glob("*.*"):
+        assert file.stat().st_size
+
+
+def test_the_readme_shows_what_people_need() -> None:
+    shown = {command for block in BLOCKS for command in re.findall(r"\$ footnoted (\S+)", block)}
+    needed = {"add", "ask", "search", "fetch", "export", "backup", "restore", "import"}
+    assert needed | {"collections", "doctor"} <= shown
+
+
+@pytest.mark.parametrize(
+    ("printed", "said", "same"),
+    [
+        ("306 added (5.2 s)", "306 added (11.0 s)", True),
+        ("306 added (5.2 s)", "305 added (5.2 s)", False),
+        ("… written to …/a.zip (0.1 MB)", "3 papers written to /x/a.zip (0.1 MB)", True),
+        ("a.b", "a-b", False),
+    ],
+)
+def test_what_is_printed_is_compared(printed: str, said: str, same: bool) -> None:
+    assert is_as_printed(printed, said) is same
 
 
 def test_every_eval_command_of_the_readme_runs(tmp_path: Path) -> None:

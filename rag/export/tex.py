@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from rag.ingest.formats.bibtex_text import ENTRY, NAMED_BRACES, one_group
 from rag.ingest.formats.fields import one_line, storable
 
 _SPECIAL = {
@@ -22,10 +23,8 @@ _SPECIAL = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
-_NAMED = {"{": r"\textbraceleft{}", "}": r"\textbraceright{}"}
 _LIGATURES = frozenset(("--", "``", "''", ",,", "<<", ">>", "?`", "!`"))
 _BRACE = re.compile(r"(\\*)([{}])")
-_ENTRY = re.compile(r"@(?=\s*[A-Za-z][\w:.+-]*\s*[{(])")
 
 # A formula in dollar signs, not "$5 and $10": in ASCII, as every engine sets it.
 _FORMULA = re.compile(r"(?<!\\)\$(?=[^\s$])([^$]{0,200}?[^\s\\$])\$(?!\d)")
@@ -73,13 +72,15 @@ def keep_verbatim(text: str) -> str:
     r"""Text as it stands, on one line, for a field that is not typeset: an abstract.
 
     Changed is only what would end the field, or begin an entry in the eyes of readers that look
-    for one: a brace without a partner is named (``\textbraceleft{}``), the @ of ``@name{`` is put
-    into braces, and a space comes behind a backslash at the end.
+    for one: a brace without a partner is named (``\textbraceleft{}``), and so is a pair round the
+    whole, the @ of ``@name{`` is put into braces, and a space comes behind a backslash at the end.
     """
     kept = one_line(text)
     for place in sorted(_unmatched(kept), reverse=True):
-        kept = f"{kept[:place]}{_NAMED[kept[place]]}{kept[place + 1 :]}"
-    return _ENTRY.sub("{@}", kept) + (" " if kept.endswith("\\") else "")
+        kept = f"{kept[:place]}{NAMED_BRACES[kept[place]]}{kept[place + 1 :]}"
+    if one_group(kept):
+        kept = f"{NAMED_BRACES['{']}{kept[1:-1]}{NAMED_BRACES['}']}"
+    return ENTRY.sub("{@}", kept) + (" " if kept.endswith("\\") else "")
 
 
 def keep_address(text: str) -> str:
@@ -95,7 +96,7 @@ def _prose(line: str, start: int, end: int, alone: set[int]) -> str:
 def _escaped(line: str, place: int, alone: set[int]) -> str:
     character = line[place]
     if place in alone:
-        return _NAMED[character]
+        return NAMED_BRACES[character]
     if line[max(place - 1, 0) : place + 1] in _LIGATURES:
         return f"{{{character}}}"
     return _SPECIAL.get(character, character)

@@ -18,7 +18,8 @@ _PARTS = (
     ("family", "lastname", "last", "surname"),
     ("suffix",),
 )
-_NOTE = re.compile(r"\s*\([^()]*\)")
+# An affiliation behind a name, as in "Ann Smith (MIT), Bo"; brackets in a name stay.
+_NOTE = re.compile(r"(?<=[^\s,;&)])(?<!\sand)(?:\s*\([^()]*\))+(?=\s*(?:[,;&]|and\b|$))", re.I)
 
 
 def authors_from(value: object) -> Iterator[str]:
@@ -42,7 +43,7 @@ def authors_from(value: object) -> Iterator[str]:
 
 
 def _from_string(text: str) -> Iterator[str]:
-    text = text.strip()
+    text = " ".join(text.split())
     if text.startswith("[") and text.endswith("]"):
         listed = _literal(text)
         if listed is not None:

@@ -22,7 +22,7 @@ from rag.ingest.formats.bibtex_entries import (
     fields_of,
     pieces,
 )
-from rag.ingest.formats.bibtex_text import names, plain, unescaped
+from rag.ingest.formats.bibtex_text import names, plain, unescaped, verbatim
 from rag.ingest.formats.fields import record_from
 from rag.ingest.formats.format import Format
 from rag.ingest.text import READ_ERRORS, TextSource
@@ -79,7 +79,7 @@ def _record(
     found = record_from(
         {
             "title": plain(values.get("title", "")),
-            "abstract": _unwrapped(values.get("abstract", "")),
+            "abstract": verbatim(values.get("abstract", "")),
             "authors": names(values.get("author", "")),
             "year": values.get("year"),
             "date": values.get("date") or volume.get("date"),
@@ -96,23 +96,6 @@ def _record(
     if isinstance(found, BadRecord) and entry.damage:
         return BadRecord(found.place, f"{found.reason} ({entry.damage})")
     return found
-
-
-def _unwrapped(text: str) -> str:
-    """A value with its white space as BibTeX reads it, without a second pair of braces round it."""
-    text = " ".join(text.split())
-    while text.startswith("{") and text.endswith("}") and _is_one_group(text):
-        text = text[1:-1].strip()
-    return text
-
-
-def _is_one_group(text: str) -> bool:
-    depth = 0
-    for mark in re.finditer("[{}]", text):
-        depth += 1 if mark[0] == "{" else -1
-        if depth == 0:
-            return mark.end() == len(text)
-    return False
 
 
 def _volumes(source: TextSource) -> Mapping[str, Mapping[str, str]]:

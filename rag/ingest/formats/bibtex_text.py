@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from rag.ingest.formats.authors import MAX_CHARS, authors_from
+from rag.ingest.formats.fields import storable
 
 MAX_LATEX_CHARS = 5_000
 """Longer titles and names are left as they are: the decoder takes up to 0.1 ms a character."""
@@ -31,9 +32,40 @@ _SIGNS = (
 )
 _TO_SIGNS = str.maketrans({held: sign for _, sign, held in _SIGNS})
 _TO_LATEX = str.maketrans({held: f"\\{sign}" for _, sign, held in _SIGNS})
+NAMED_BRACES = {"{": r"\textbraceleft{}", "}": r"\textbraceright{}"}
+"""Braces that nothing counts."""
+
+ENTRY = re.compile(r"@(?=\s*[A-Za-z][\w:.+-]*\s*[{(])")
+"""An at sign at which an entry seems to begin."""
+
+_GUARDED_ENTRY = re.compile(r"\{@\}" + ENTRY.pattern[1:])
 _BRACES = str.maketrans("", "", "{}")
 _ESCAPED = re.compile(r"\{?\\([#$%&_{}~])(?:\{\})?\}?|\{?\\textasciitilde\s*(?:\{\})?\}?|\\url\b")
 _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|ph\.? ?d|m\.?d)\.?", re.IGNORECASE)
+
+
+def one_group(text: str) -> bool:
+    """Whether the text is a single pair of braces and what stands between them."""
+    depth = 0
+    for mark in re.finditer("[{}]", text):
+        depth += 1 if mark[0] == "{" else -1
+        if depth == 0:
+            return text.startswith("{") and mark.end() == len(text)
+    return False
+
+
+def verbatim(text: str) -> str:
+    r"""An abstract with its white space as BibTeX reads it, and its LaTeX as it stands.
+
+    Pairs of braces round the whole go, and what the export writes so that braces can be counted
+    and nothing looks like an entry: ``\textbraceleft{}``, ``\textbraceright{}``, ``{@}``.
+    """
+    text = " ".join(text.split())
+    while one_group(text):
+        text = text[1:-1].strip()
+    for sign, name in NAMED_BRACES.items():
+        text = text.replace(name, sign)
+    return _GUARDED_ENTRY.sub("@", text)
 
 
 def plain(text: str) -> str:
@@ -43,6 +75,7 @@ def plain(text: str) -> str:
     """
     if len(text) > MAX_LATEX_CHARS:
         return text
+    text = storable(text)  # none of the characters that keep a sign's place
     if "\\" in text:
         for written, _, held in _SIGNS:
             text = written.sub(held, text)

@@ -1,8 +1,12 @@
-"""CSV and TSV with a header that names a column for the title and one for the abstract."""
+"""CSV and TSV with a header that names a column for the title and one for the abstract.
+
+A table that Footnoted wrote is known by its header, and read back as it was before it was written.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 
@@ -10,6 +14,15 @@ from rag.ingest.formats.fields import has_paper_fields, record_from
 from rag.ingest.formats.format import Format
 from rag.ingest.text import MAX_LINE_CHARS, TextSource
 from rag.schema import BadRecord, Record
+
+OWN_HEADER = (
+    *("id", "title", "abstract", "authors", "year", "venue", "doi", "arxiv_id", "url"),
+    "sources",
+)
+"""The columns of a table that `rag.export` writes."""
+
+# What a spreadsheet takes for a formula, which may send the sheet elsewhere or run a program.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 DELIMITERS = (",", "\t", ";", "|")
 MAX_ROW_CHARS = 1_000_000
@@ -41,7 +54,30 @@ def read(source: TextSource) -> Iterator[Record | BadRecord]:
             reason = f"{len(row)} fields, but the header names {len(header)}: quote the fields"
             yield BadRecord(source.place(line), reason)
         elif any(field.strip() for field in row):
-            yield record_from(dict(zip(header, row, strict=False)), source, line)
+            yield record_from(_fields(header, row), source, line)
+
+
+def guarded(cell: str) -> str:
+    """The cell with an apostrophe before it where a spreadsheet would take it for a formula.
+
+    Such a cell begins with ``= + - @``, a tab or a carriage return; see
+    https://owasp.org/www-community/attacks/CSV_Injection. One that begins with apostrophes before
+    such a sign gets another, so that `unguarded` gives every text back.
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """A cell as it was before `guarded`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _fields(header: list[str], row: list[str]) -> dict[str, object]:
+    if header != [*OWN_HEADER]:
+        return dict(zip(header, row, strict=False))
+    fields: dict[str, object] = dict(zip(header, map(unguarded, row), strict=False))
+    names = str(fields.get("authors", "")).split(";")
+    return fields | {"authors": [{"literal": name} for name in names]}
 
 
 class _Rows:

@@ -51,16 +51,18 @@ _MISSING = frozenset(
     ("n/a", "na", "nan", "none", "null", "-", "no abstract", "no abstract available",
      "[no abstract available]", "abstract not available", "not available")
 )  # fmt: skip
-# C0 controls but tab and newline, DEL, C1 controls, and halves of surrogate pairs.
-_UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# C0 controls but tab and newline, DEL, C1 controls, halves of surrogate pairs, and what Unicode
+# leaves to programs for their own use (U+FDD0 to U+FDEF).
+_UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef]")
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]\d\d|20\d\d|2100)(?!\d)")
 
 
 def storable(text: str) -> str:
     """The text with one space for every character that cannot be stored or shown.
 
-    These are control characters other than tab and newline, and lone surrogates. The length
-    stays the same, so offsets into the result are offsets into the text.
+    These are control characters other than tab and newline, lone surrogates, and noncharacters
+    (U+FDD0 to U+FDEF). The length stays the same, so offsets into the result are offsets into the
+    text.
     """
     return _UNSTORABLE.sub(" ", text)
 

@@ -68,6 +68,12 @@ def year_of_arxiv_id(arxiv_id: str | None) -> int | None:
     return 1900 + year if year >= 91 and "/" in arxiv_id else 2000 + year
 
 
+def pubmed_url(pmid: str) -> str | None:
+    """The address of the paper with this number at PubMed; None if it is no number."""
+    number = pmid.isascii() and pmid.isdecimal()
+    return f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if number else None
+
+
 def _canonical(arxiv_id: str) -> str:
     """Archives in small letters, subject classes in capitals: ``math.GT/0309136``."""
     archive, slash, number = arxiv_id.lower().rpartition("/")

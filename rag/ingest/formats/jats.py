@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from rag.ingest.formats.fields import record_from
 from rag.ingest.formats.format import Format
-from rag.ingest.formats.xml_stream import Damage, elements, root_name
+from rag.ingest.formats.identifiers import pubmed_url
+from rag.ingest.formats.xml_records import records
+from rag.ingest.formats.xml_stream import root_name
 from rag.ingest.formats.xml_text import inline_text, sections_text
 from rag.ingest.text import TextSource
 from rag.schema import BadRecord, Record
@@ -40,17 +41,9 @@ def read(source: TextSource) -> Iterator[Record | BadRecord]:
     """The articles, each with the line where its front begins.
 
     Raises:
-        FileError: See `rag.ingest.formats.xml_stream.elements`.
+        FileError: See `rag.ingest.formats.xml_records.records`.
     """
-    empty = True
-    for found in elements(source.chunks(), _NAMES, _SKIPPED):
-        empty = False
-        if isinstance(found, Damage):
-            yield BadRecord(source.place(found.line), found.reason)
-        else:
-            yield record_from(_fields(found.element), source, found.line)
-    if empty:
-        yield BadRecord(source.place(), "holds no article with a <front>")
+    return records(source, _NAMES, _SKIPPED, _fields, nothing="holds no article with a <front>")
 
 
 def _fields(front: Element) -> dict[str, object]:
@@ -152,12 +145,10 @@ def _year(article: Element) -> str:
 def _url(article: Element, ids: dict[str | None, str]) -> str:
     """The page at PubMed Central or PubMed, else the one that the article names for itself."""
     pmc = (ids.get("pmcid") or ids.get("pmc") or "").upper().removeprefix("PMC")
-    pmid = ids.get("pmid", "")
     if re.fullmatch(r"[0-9]+", pmc):
         return f"https://www.ncbi.nlm.nih.gov/pmc/articles/PMC{pmc}/"
-    if re.fullmatch(r"[0-9]+", pmid):
-        return f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/"
-    return next((uri.get("href", "") for uri in article.findall("self-uri")), "")
+    stated = (uri.get("href", "") for uri in article.findall("self-uri"))
+    return pubmed_url(ids.get("pmid", "")) or next(stated, "")
 
 
 def _rank(kind: str | None, order: tuple[str, ...]) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from rag.ingest.formats.fields import record_from
 from rag.ingest.formats.format import Format
+from rag.ingest.formats.identifiers import pubmed_url
 from rag.ingest.text import READ_ERRORS, TextSource
 from rag.schema import BadRecord, Record
 
@@ -114,7 +115,6 @@ def _begins(tag: str, record: _Tags, *, after_gap: bool) -> bool:
 
 
 def _fields(values: Mapping[str, list[str]]) -> dict[str, object]:
-    pmid = _first(values, "PMID")
     stated = [*values.get("LID", []), *values.get("AID", [])]
     pii = next((found[1] for found in map(_PII.fullmatch, stated) if found), "")
     return {
@@ -124,7 +124,7 @@ def _fields(values: Mapping[str, list[str]]) -> dict[str, object]:
         "year": _first(values, "DP"),
         "date": _first(values, "DEP", "EDAT", "CRDT"),
         "venue": _first(values, "JT", "TA", "CTI", "BTI"),
-        "url": f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if _is_number(pmid) else None,
+        "url": pubmed_url(_first(values, "PMID")),
         "doi": next((found[1] for found in map(_DOI.fullmatch, stated) if found), None),
         "arxiv_id": pii if pii.lower().startswith("arxiv:") else None,
     }
@@ -132,10 +132,6 @@ def _fields(values: Mapping[str, list[str]]) -> dict[str, object]:
 
 def _first(values: Mapping[str, list[str]], *tags: str) -> str:
     return next((text for tag in tags for text in values.get(tag, []) if text), "")
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
 
 
 def _abstract(values: Mapping[str, list[str]]) -> str:

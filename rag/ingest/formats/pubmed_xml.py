@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from rag.ingest.formats.fields import record_from
 from rag.ingest.formats.format import Format
-from rag.ingest.formats.xml_stream import Damage, elements, root_name
+from rag.ingest.formats.identifiers import pubmed_url
+from rag.ingest.formats.xml_records import records
+from rag.ingest.formats.xml_stream import root_name
 from rag.ingest.formats.xml_text import inline_text, labelled
 from rag.ingest.text import TextSource
 from rag.schema import BadRecord, Record
@@ -44,28 +45,17 @@ def read(source: TextSource) -> Iterator[Record | BadRecord]:
     """The articles and book entries, each with the line where it begins.
 
     Raises:
-        FileError: See `rag.ingest.formats.xml_stream.elements`.
+        FileError: See `rag.ingest.formats.xml_records.records`.
     """
     names = _RECORDS.get(root_name(source.head) or "", ARTICLES)
-    empty = True
-    for found in elements(source.chunks(), names, _SKIPPED):
-        empty = False
-        if isinstance(found, Damage):
-            yield BadRecord(source.place(found.line), found.reason)
-        else:
-            yield record_from(_fields(found.element), source, found.line)
-    if empty:
-        yield BadRecord(source.place(), "holds no article of PubMed")
+    return records(source, names, _SKIPPED, _fields, nothing="holds no article of PubMed")
 
 
 def _fields(record: Element) -> dict[str, object]:
     book = record if record.tag == "BookDocument" else record.find("BookDocument")
     fields = _article(record) if book is None else _book(book)
     pmid = inline_text(record.find(".//PMID"))
-    stated = _id(record, "url")
-    if not stated and pmid.isascii() and pmid.isdecimal():
-        stated = f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/"
-    return fields | {"url": stated}
+    return fields | {"url": _id(record, "url") or pubmed_url(pmid)}
 
 
 def _article(record: Element) -> dict[str, object]:
