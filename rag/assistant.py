@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -30,10 +31,11 @@ from rag.replaying import Replay, replay
 from rag.retrieval import Fusion
 from rag.schema import Answer, Filters, Hit, Paper, Sentence
 from rag.searching import Tools, search
-from rag.settings import Settings
+from rag.settings import Settings, chroma_server
 from rag.store.catalog import StoredPaper
 from rag.store.collection import Collection
 from rag.store.history import History
+from rag.store.places import IndexHome
 
 if TYPE_CHECKING:
     from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -87,6 +89,7 @@ class Assistant:
         history: bool = True,
         create: bool = True,
         check: bool = True,
+        chroma: str | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
         """Open the collection in a directory, making an empty one if there is none.
@@ -106,13 +109,16 @@ class Assistant:
             create: whether to make a collection where there is none.
             check: whether to refuse a collection that was made with another embedder; False to
                 look into one all the same, or to embed it anew.
+            chroma: where the index is: the address of a Chroma server, or ``local`` for the
+                collection's own directory. By default where it is already, and for a collection
+                without one what ``FOOTNOTED_CHROMA`` says, else ``local``. `rebuild` moves it.
             environ: what to read settings from; by default the environment.
 
         Raises:
             CollectionError: the directory cannot be used.
             EmbedderMismatchError: the collection was made with another embedder.
             SettingError: the embedder, cross-encoder or language model is not known, or its
-                endpoint needs a key and has none.
+                endpoint needs a key and has none; the index is elsewhere than ``chroma`` says.
         """
         settings = Settings.from_env(os.environ if environ is None else environ)
         path = settings.directory() if directory is None else Path(os.path.expanduser(directory))  # noqa: PTH111 (leaves ~nobody alone)
@@ -125,6 +131,7 @@ class Assistant:
         chosen = open_embedder(
             embedder or settings.embedder,
             api_key=settings.embedder_key,
+            requests=settings.embedder_requests,
             shared_key=settings.api_key,
             shared_with=(
                 model.base_url
@@ -132,9 +139,13 @@ class Assistant:
                 else base_url or settings.base_url
             ),
         )
-        collection = Collection(path, create=create)
+        server = settings.chroma if chroma is None else chroma_server(chroma)
+        home = IndexHome(server, settings.chroma_token)
+        collection = Collection(path, create=create, home=home)
         if check:
             collection.check_embedder(chosen)
+        if chroma is not None:
+            collection.check_home()
         kept = History(collection.directory) if history else None
         return cls(collection, chosen, open_crossencoder(crossencoder), model, kept)
 
@@ -288,15 +299,29 @@ class Assistant:
         """How many ``papers``, ``passages`` and ``unembedded`` papers the collection holds."""
         return self._collection.catalog.counts()
 
-    def rebuild(self, *, embed: bool = False, on_progress: OnProgress | None = None) -> None:
+    def rebuild(
+        self,
+        *,
+        embed: bool = False,
+        chroma: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
         """Make the search indexes again; with ``embed``, make every vector again too.
+
+        With ``chroma``, a Chroma server's address or ``local``, the index moves there.
 
         Raises:
             LockedError: another process is writing to the collection.
+            SettingError: ``chroma`` is neither.
+            StorageError: the server cannot be used.
         """
         report = on_progress or _silent
+        home = self._collection.home
         self._collection.rebuild(
-            self._embedder, embed=embed, on_tick=lambda n, of: report(Stage.INDEXING, n, of)
+            self._embedder,
+            embed=embed,
+            home=None if chroma is None else replace(home, server=chroma_server(chroma)),
+            on_tick=lambda n, of: report(Stage.INDEXING, n, of),
         )
         with self._collection.writing(self._embedder) as writing:
             embed_waiting(self._collection, writing, self._embedder, report, _unsaid)

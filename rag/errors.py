@@ -12,6 +12,7 @@
     │   ├── ForeignError          the directory holds something else, or a newer layout
     │   ├── LockedError           another process is writing to it
     │   ├── StorageError          the disk refused (full, read-only, no permission)
+    │   │   └── UnreachableError  a Chroma server cannot be used now
     │   ├── DamagedError          what is stored cannot be trusted
     │   ├── EmbedderMismatchError it was embedded with another embedder
     │   └── UnknownPaperError     no paper has that id
@@ -69,6 +70,10 @@ class LockedError(CollectionError):
 
 class StorageError(CollectionError):
     """The disk refused: it is full, read-only, or access is not permitted."""
+
+
+class UnreachableError(StorageError):
+    """A Chroma server cannot be used now: it is down or silent, refuses, or is something else."""
 
 
 class DamagedError(CollectionError):

@@ -20,11 +20,14 @@ from rag.errors import (
     EndpointError,
     LockedError,
     RagError,
+    UnreachableError,
     WeightsError,
 )
 from rag.ingest.identity import paper_hash
 from rag.store import database, last_backup
 from rag.store.collection import Collection
+from rag.store.places import Place, ServerPlace
+from rag.store.probe import look
 
 if TYPE_CHECKING:
     from rag.models.embedder import Embedder
@@ -69,6 +72,8 @@ def restoring(directory: Path) -> str:
 def _remedy(error: RagError, directory: Path) -> str:
     if isinstance(error, EmbedderMismatchError):
         return f"{REBUILD} --embed, or choose the other embedder with --embedder"
+    if isinstance(error, UnreachableError):
+        return f"start the Chroma server, or {REBUILD} --chroma local"
     if isinstance(error, EndpointError):
         return "check the endpoint's address and key, and that it is running"
     if isinstance(error, WeightsError):
@@ -183,25 +188,35 @@ def _embedder(collection: Collection, embedder: Embedder) -> Finding:
 
 def _chroma(collection: Collection, _: Embedder) -> Finding:
     meta = collection.catalog.meta()
-    upto = int(meta.get("indexed_upto", 0))
-    expected = collection.catalog.passages_upto(upto)
+    expected, most = collection.index_bounds()
     behind = collection.catalog.passages_upto(collection.catalog.last_passage()) - expected
     if not expected and not behind:
         return Finding("chroma", True, "nothing to hold yet")
-    directory = collection.chroma
-    if not directory.exists():
-        return Finding("chroma", False, f"{directory} is missing", REBUILD)
-    found = probe(directory)
+    place = collection.place
+    if isinstance(place, Path) and not place.exists():
+        return Finding("chroma", False, f"{place} is missing", REBUILD)
+    found = _looked(place)
     if "error" in found:
         return Finding("chroma", False, str(found["error"]), REBUILD)
     if found["id"] != meta.get("chroma_id"):
         return Finding("chroma", False, "it is not the index that the catalog knows", REBUILD)
-    if int(str(found["count"])) < expected:
+    if not expected <= int(str(found["count"])) <= most:
         detail = f"{found['count']} vectors, the catalog has {expected}"
         return Finding("chroma", False, detail, REBUILD)
     if behind:
         return Finding("chroma", False, f"{behind} passages behind the catalog", REBUILD)
-    return Finding("chroma", True, f"{expected:,} vectors")
+    where = f" at {place}" if isinstance(place, ServerPlace) else ""
+    return Finding("chroma", True, f"{expected:,} vectors{where}")
+
+
+def _looked(place: Place) -> dict[str, object]:
+    """What an index holds (``id`` and ``count``), or the ``error`` for which it is of no use."""
+    if isinstance(place, Path):
+        return probe(place)
+    try:
+        return look(place)
+    except DamagedError as error:
+        return {"error": str(error)}
 
 
 def probe(directory: Path) -> dict[str, object]:

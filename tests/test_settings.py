@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import SettingError
-from rag.settings import MAX_NAME_CHARS, Settings
+from rag.settings import MAX_NAME_CHARS, Settings, chroma_server
 
 
 def test_blank_variables_count_as_unset() -> None:
@@ -76,3 +76,45 @@ def test_the_model_its_endpoint_and_window_are_read_and_the_key_is_not_shown() -
 def test_a_window_is_a_number_of_tokens(window: str) -> None:
     with pytest.raises(SettingError, match="FOOTNOTED_WINDOW is"):
         Settings.from_env({"FOOTNOTED_WINDOW": window})
+
+
+@pytest.mark.parametrize("requests", ["0", "33", "four", "-1", "1.5", "9" * 30])
+def test_requests_at_a_time_are_a_small_number(requests: str) -> None:
+    assert Settings.from_env({"FOOTNOTED_EMBEDDER_REQUESTS": "32"}).embedder_requests == 32
+    with pytest.raises(SettingError, match=r"FOOTNOTED_EMBEDDER_REQUESTS is .*1 to 32"):
+        Settings.from_env({"FOOTNOTED_EMBEDDER_REQUESTS": requests})
+
+
+def test_a_chroma_server_is_spelt_one_way_and_its_token_is_not_shown() -> None:
+    settings = Settings.from_env(
+        {"FOOTNOTED_CHROMA": "http://LocalHost:8000/x/", "FOOTNOTED_CHROMA_TOKEN": "s3cret"}
+    )
+    assert (settings.chroma, settings.chroma_token) == ("http://localhost:8000/x", "s3cret")
+    assert "s3cret" not in repr(settings)
+    assert Settings.from_env({"FOOTNOTED_CHROMA": "local"}).chroma is None
+    assert chroma_server("https://[::1]:8000") == "https://[::1]:8000"
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["", "localhost:8000", "ftp://h", "http://", "http://h:0", "http://h:x", "http://[::1", "a b"],
+)
+def test_what_is_no_chroma_server_is_refused(where: str) -> None:
+    with pytest.raises(SettingError, match=r"expected the address of a Chroma server, such as"):
+        chroma_server(where)
+
+
+@pytest.mark.parametrize(
+    "where", ["http://me:hunter2@h:8000", "http://me@h", "http://h/?key=hunter2", "http://h/#x"]
+)
+def test_a_password_in_the_address_of_a_chroma_server_is_refused_and_not_shown(where: str) -> None:
+    with pytest.raises(SettingError, match="FOOTNOTED_CHROMA_TOKEN") as refused:
+        chroma_server(where)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["a b", "schlüssel", "a\x01b"])
+def test_a_chroma_token_that_no_header_holds_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(SettingError, match="FOOTNOTED_CHROMA_TOKEN holds") as refused:
+        Settings.from_env({"FOOTNOTED_CHROMA_TOKEN": token})
+    assert token not in str(refused.value)

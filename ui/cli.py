@@ -46,6 +46,9 @@ environment:
   OPENAI_BASE_URL       its endpoint when --base-url is not given (OpenAI's own)
   OPENAI_API_KEY        key of the endpoint, if it needs one
   FOOTNOTED_EMBEDDER_KEY  key of the embedder's endpoint, if that is another one
+  FOOTNOTED_EMBEDDER_REQUESTS  requests that it gets at a time (4)
+  FOOTNOTED_CHROMA      where new collections have their index when --chroma is not given (local)
+  FOOTNOTED_CHROMA_TOKEN  bearer token for that Chroma server, if it needs one
 
 exit codes: 0 done, 1 error, 2 wrong usage, 3 the question was declined, 130 interrupted"""
 
@@ -88,6 +91,17 @@ def _writing() -> argparse.ArgumentParser:
     return writing
 
 
+def _placing() -> argparse.ArgumentParser:
+    placing = argparse.ArgumentParser(add_help=False)
+    placing.add_argument(
+        "--chroma",
+        metavar="WHERE",
+        help="have the index of a new collection on this Chroma server (http://HOST:PORT), or "
+        "'local' in its own directory",
+    )
+    return placing
+
+
 def _keeping() -> argparse.ArgumentParser:
     keeping = argparse.ArgumentParser(add_help=False)
     keeping.add_argument(
@@ -112,6 +126,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"footnoted {VERSION}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     common, filters, writing, keeping = _common(), _filters(), _writing(), _keeping()
+    placing = _placing()
 
     def command(
         name: str, help_: str, example: str, *parents: argparse.ArgumentParser, note: str = ""
@@ -129,6 +144,7 @@ def parser() -> argparse.ArgumentParser:
         "add",
         "add the papers of files and folders",
         "footnoted add data/daily_papers more.jsonl",
+        placing,
         note="What cannot be read is skipped and named on standard error; exits with 0 if\n"
         "anything could be read.\n\n",
     )
@@ -143,6 +159,7 @@ def parser() -> argparse.ArgumentParser:
         "fetch papers from arXiv or from Daily Papers",
         'footnoted fetch arxiv "cat:cs.CL AND abs:grokking" --since 2025-01-01 --max 500\n'
         "  footnoted fetch daily-papers 2025-03-14..2025-03-20",
+        placing,
         note="One request every three seconds to arXiv, newest papers first; one a second to\n"
         "Daily Papers. A fetch that is cut off goes on where it stopped when the same command\n"
         "is run again within a week.\n\n",
@@ -219,6 +236,7 @@ def parser() -> argparse.ArgumentParser:
         "import",
         "take in a collection that was exported, with its vectors",
         "footnoted import reading.zip",
+        placing,
         note="Papers are merged as 'add' merges them; what has a vector is not embedded again.\n\n",
     )
     import_.add_argument("file", metavar="FILE", help="what 'footnoted export collection' wrote")
@@ -258,6 +276,7 @@ def parser() -> argparse.ArgumentParser:
         "serve the chat page and the HTTP interface",
         "footnoted serve --port 8000",
         writing,
+        placing,
         note="Only this machine reaches it, unless --host says otherwise; then a password is\n"
         "needed, which programs send as a bearer token.\n\n",
     )
@@ -316,6 +335,12 @@ def parser() -> argparse.ArgumentParser:
     rebuild = command("rebuild", "make the search indexes again", "footnoted rebuild")
     rebuild.add_argument(
         "--embed", action="store_true", help="make the vectors again too (a new embedder)"
+    )
+    rebuild.add_argument(
+        "--chroma",
+        metavar="WHERE",
+        help="move the index to this Chroma server (http://HOST:PORT), or 'local' back; nothing "
+        "is embedded",
     )
     return root
 

@@ -48,6 +48,7 @@ def _open(
         history=history,
         create=create,
         check=check,
+        chroma=None if arguments.command == "rebuild" else getattr(arguments, "chroma", None),
     )
 
 
@@ -107,10 +108,11 @@ def _rehearse(arguments: argparse.Namespace, paths: list[Path]) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
+    from rag.store.unused import gone_if_unused
     from ui.fetching import fetch, source_of
 
     source = source_of(arguments)
-    with _open(arguments, create=True) as assistant:
+    with gone_if_unused(_directory(arguments)), _open(arguments, create=True) as assistant:
         report = fetch(assistant, source, arguments)
     _show_skipped(report)
     return FAILED if report.skipped and not report.records else OK
@@ -236,11 +238,12 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     from rag.backup.importing import check_shared
+    from rag.store.unused import gone_if_unused
     from ui.keeping import import_
 
     file = _path(arguments.file)
     check_shared(file)
-    with _open(arguments, create=True) as assistant:
+    with gone_if_unused(_directory(arguments)), _open(arguments, create=True) as assistant:
         report = import_(assistant, file, arguments)
     _show_skipped(report)
     return FAILED if report.skipped and not report.records else OK
@@ -291,7 +294,9 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _rebuild(arguments: argparse.Namespace) -> int:
     with _open(arguments, check=not arguments.embed) as assistant:
         with progress(shown=True) as (on_progress, _):
-            assistant.rebuild(embed=arguments.embed, on_progress=on_progress)
+            assistant.rebuild(
+                embed=arguments.embed, chroma=arguments.chroma, on_progress=on_progress
+            )
         counts = assistant.counts()
     line(f"rebuilt: {counts['papers']:,} papers, {counts['passages']:,} passages")
     return OK

@@ -15,12 +15,11 @@ from rag.models.ahead import in_order
 from rag.models.chat.wire import Wire
 from rag.models.tokens import count_tokens, encoding
 from rag.models.vectors import mean_direction, refuse_long, unit_rows
+from rag.settings import MAX_REQUESTS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-MAX_REQUESTS = 32
 
 
 class BatchEmbedder(ABC):

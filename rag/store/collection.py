@@ -1,4 +1,4 @@
-"""A collection: a directory with the catalog (the truth) and Chroma (an index of it).
+"""A collection: a directory with the catalog (the truth), and Chroma (an index of it).
 
 One writer at a time holds the lock. The catalog is written first; ``indexed_upto`` in it says up
 to which passage Chroma has followed. A reader takes what lies beyond that mark straight from the
@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +25,15 @@ from rag.errors import (
     ForeignError,
     LockedError,
     NoCollectionError,
+    SettingError,
+    UnreachableError,
 )
+from rag.settings import LOCAL
 from rag.store import database, exact
 from rag.store.catalog import Catalog
-from rag.store.vectors import VectorIndex, erase
+from rag.store.following import Follower
+from rag.store.places import OWN_DIRECTORY, IndexHome, Place, ServerPlace, noted_place
+from rag.store.vectors import VectorIndex
 from rag.store.writing import CatalogWriter
 
 if TYPE_CHECKING:
@@ -51,8 +56,6 @@ MAX_TAIL = 2_000
 MAX_EXACT_PAPERS = 4_000
 MAX_OVERFETCH = 1_500
 
-_FOLLOW_BATCH = 500
-
 Tick = Callable[[int, int], None]
 
 
@@ -68,19 +71,23 @@ class Writing:
 class Collection:
     """A collection directory, open for searching from any thread.
 
+    ``home`` says where its index is made if it has none yet, and how a server is asked.
+
     Raises:
         NoCollectionError: there is none and ``create`` is false.
         ForeignError: the directory holds something else.
         StorageError: it cannot be created or opened.
     """
 
-    def __init__(self, directory: Path, *, create: bool) -> None:
+    def __init__(self, directory: Path, *, create: bool, home: IndexHome = OWN_DIRECTORY) -> None:
         self.directory = directory
+        self.home = home
         self._path = directory / database.FILE_NAME
         self._lock_for_index = threading.Lock()
         self._index: VectorIndex | None = None
         self._index_id = ""
         self._upto = 0
+        self._rests_until = 0.0
         self._checked: float | None = None
         if not self._path.exists():
             if not create:
@@ -156,6 +163,44 @@ class Collection:
             "'footnoted rebuild --embed'"
         )
 
+    # -- the place of the index
+
+    @property
+    def chroma(self) -> Path:
+        """The path of the index in use: its directory, or a note about the server it is on.
+
+        Each index that is made anew gets a new one.
+        """
+        return self.directory / CHROMA / self.catalog.meta().get("chroma_directory", "0")
+
+    @property
+    def place(self) -> Place:
+        """Where the index in use is, or would be if it were not missing."""
+        noted = noted_place(path := self.chroma, self.home)
+        is_ours = noted is not None and noted.name == self.catalog.meta().get("chroma_name")
+        return noted if noted is not None and is_ours else path
+
+    def server_of_next(self) -> str | None:
+        """The server on which the next index is made: as the one in use; None for a directory."""
+        place = self.place
+        if isinstance(place, ServerPlace):
+            return place.url
+        return None if place.is_dir() else self.home.server
+
+    def check_home(self) -> None:
+        """Refuse a home other than where the index is.
+
+        Raises:
+            SettingError: it is elsewhere; a command moves it.
+        """
+        if (server := self.server_of_next()) != self.home.server:
+            where = f"on {server}" if server else "in a directory of its own"
+            raise SettingError(
+                f"the index of {self.directory} is {where}; move it with 'footnoted rebuild "
+                f"--chroma {self.home.server or LOCAL}' (nothing is embedded), or leave --chroma "
+                "out"
+            )
+
     # -- writing
 
     def _writer(self, *, rehearse: bool = False) -> CatalogWriter:
@@ -181,7 +226,7 @@ class Collection:
         with self._locked(timeout_s):
             self.check_embedder(embedder)
             writer = self._writer()
-            follower = _Follower(self, writer)
+            follower = Follower(self, writer)
             try:
                 follower.follow()
                 yield Writing(writer, follower.follow)
@@ -217,19 +262,25 @@ class Collection:
         with self._locked(timeout_s=10.0):
             writer = self._writer()
             try:
-                follower = _Follower(self, writer)
+                follower = Follower(self, writer)
                 follower.replace(on_tick)
                 follower.hand_over()
             finally:
                 writer.close()
 
     def rebuild(
-        self, embedder: Embedder, *, embed: bool = False, on_tick: Tick | None = None
+        self,
+        embedder: Embedder,
+        *,
+        embed: bool = False,
+        home: IndexHome | None = None,
+        on_tick: Tick | None = None,
     ) -> None:
         """Make Chroma and the full-text index again; with ``embed``, drop the vectors too.
 
-        Papers whose vectors were dropped wait to be embedded (see `rag.adding`). ``on_tick`` is
-        called with vectors done and in all. Others go on searching meanwhile.
+        Papers whose vectors were dropped wait to be embedded (see `rag.adding`). With ``home``,
+        Chroma's index moves there. ``on_tick`` is called with vectors done and in all. Others go
+        on searching meanwhile.
 
         Raises:
             ModelError: the embedder cannot be used; then nothing is dropped.
@@ -245,8 +296,9 @@ class Collection:
                     writer.forget_vectors()
                     writer.set_meta(**identity(embedder))
                 writer.rebuild_full_text()
-                follower = _Follower(self, writer)
-                follower.replace(on_tick)
+                follower = Follower(self, writer)
+                follower.replace(on_tick, home)
+                self.home = home or self.home
                 follower.hand_over()
             finally:
                 writer.close()
@@ -267,7 +319,7 @@ class Collection:
         self.check_dimension(len(vector))
         if allowed is None:
             return self._papers_of(self._nearest_passages(vector, limit))
-        if len(allowed) <= MAX_EXACT_PAPERS or not self._writable:
+        if len(allowed) <= MAX_EXACT_PAPERS or not self._askable:
             pages = exact.pages_of(self.catalog, allowed)
             return self._papers_of([id_ for id_, _ in exact.nearest(pages, vector, limit)])
         share = len(allowed) / self.catalog.counts()["papers"]
@@ -291,42 +343,62 @@ class Collection:
         # The two lists meet by exact scores: Chroma's ids are scored from the catalog as well.
         numbers = {number for number, _ in self.catalog.passages(found)}
         ids, vectors = self.catalog.vectors_of(numbers)
-        wanted = set(found)
+        # A server may have followed further by now; what lies beyond the mark is in `beside`.
+        wanted = {id_ for id_ in found if id_ <= upto}
         rows = [i for i, id_ in enumerate(ids) if id_ in wanted]
         known = ([ids[i] for i in rows], vectors[rows])
         merged = [*exact.nearest([known], vector, limit), *beside]
         return [id_ for id_, _ in sorted(merged, key=lambda item: -item[1])[:limit]]
 
     @property
-    def _writable(self) -> bool:
-        return os.access(self.directory, os.W_OK)
+    def _askable(self) -> bool:
+        """Whether Chroma can be asked: in a directory it writes even to read."""
+        return os.access(self.directory, os.W_OK) or isinstance(self.place, ServerPlace)
 
     def _ask_index(self, vector: NDArray[np.float32], limit: int) -> tuple[list[int], int]:
         """What Chroma finds, and the passage up to which that is complete.
 
         An index that fails is mended and asked once more; where that cannot be done now, nothing
-        is found up to passage 0, and the catalog's own vectors are searched exactly instead.
+        is found up to passage 0, and the catalog's own vectors are searched exactly instead. A
+        server that cannot be reached is left alone for a while.
         """
+        if time.monotonic() < self._rests_until:
+            return [], 0
+        try:
+            return self._ask_mended_index(vector, limit)
+        except UnreachableError as error:
+            _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
+            self._rests_until = time.monotonic() + self.home.rest_s
+            return [], 0
+
+    def _ask_mended_index(self, vector: NDArray[np.float32], limit: int) -> tuple[list[int], int]:
         self._refresh_index()
         if self._index is None:
             return [], 0
         try:
             return self._index.nearest(vector, limit), self._upto
+        except UnreachableError:
+            raise
         except CollectionError as error:
             _LOG.warning("%s", error)
         self._replace(*self._mended(failed=self._index_id))
         try:
             return (self._index.nearest(vector, limit), self._upto) if self._index else ([], 0)
+        except UnreachableError:
+            raise
         except CollectionError as error:
             _LOG.warning("%s", error)
             return [], 0
 
     def _refresh_index(self) -> None:
         """Open Chroma, or open it anew when another process wrote much or made it again."""
-        if not self._writable:  # Chroma writes even to read
-            return
         meta = self.catalog.meta()
         upto, chroma_id = int(meta.get("indexed_upto", 0)), meta.get("chroma_id", "")
+        if self._index is not None and self._index.is_live and chroma_id == self._index_id:
+            self._upto = upto
+            return
+        if not self._askable:
+            return
         if chroma_id and (chroma_id != self._index_id or upto - self._upto > MAX_TAIL):
             index = self.index_as_marked()
             if index is None:
@@ -349,32 +421,52 @@ class Collection:
                     return index, chroma_id, upto
                 writer = self._writer()
                 try:
-                    follower = _Follower(self, writer)
+                    follower = Follower(self, writer)
                     follower.replace()
                 finally:
                     writer.close()
+        except UnreachableError:
+            raise
         except CollectionError as error:
             _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
             return None, self.catalog.meta().get("chroma_id", ""), 0
         return follower.index, follower.chroma_id, follower.upto
 
     def index_as_marked(self) -> VectorIndex | None:
-        """Chroma's index if it is the one the catalog knows and nothing misses in it."""
-        meta = self.catalog.meta()
-        upto = int(meta.get("indexed_upto", 0))
+        """Chroma's index if it is the one the catalog knows and nothing misses in it.
+
+        Raises:
+            UnreachableError: it is on a server that cannot be asked.
+        """
+        chroma_id, bounds = self.catalog.meta().get("chroma_id"), self.index_bounds()
         try:
-            index = VectorIndex(self.chroma, create=False)
-            if index.id == meta["chroma_id"] and index.count() >= self.catalog.passages_upto(upto):
-                return index
-            index.close()
+            with ExitStack() as undo:
+                index = VectorIndex(self.place, create=False)
+                undo.callback(index.close)
+                held = index.count()
+                # Somebody may be writing: what holds before or after is enough.
+                (least, most), (least_now, most_now) = bounds, self.index_bounds()
+                is_whole = min(least, least_now) <= held <= max(most, most_now)
+                if index.id == chroma_id and is_whole:
+                    undo.pop_all()
+                    return index
+        except UnreachableError:
+            raise
         except CollectionError as error:
             _LOG.warning("%s", error)
         return None
 
-    @property
-    def chroma(self) -> Path:
-        """The directory of the index in use; each one that is made anew gets a new one."""
-        return self.directory / CHROMA / self.catalog.meta().get("chroma_directory", "0")
+    def index_bounds(self) -> tuple[int, int]:
+        """How many passages Chroma holds at least and at most, if it followed this very catalog.
+
+        It holds more where an older catalog was put back in its place.
+        """
+        upto = int(self.catalog.meta().get("indexed_upto", 0))
+        sql = "SELECT (SELECT count(*) FROM passages) + (SELECT count(*) FROM gone)"
+        opened = closing(database.connect(self._path, write=False))
+        with opened as connection, database.in_words(self._path):
+            (most,) = connection.execute(sql).fetchone()
+        return self.catalog.passages_upto(upto), int(most)
 
     def _replace(self, index: VectorIndex | None, chroma_id: str, upto: int) -> None:
         if self._index is not None:
@@ -385,80 +477,12 @@ class Collection:
         """Search with this index from now on; the one used before is closed."""
         with self._lock_for_index:
             self._replace(index, chroma_id, upto)
+            self._rests_until = 0.0
 
     def close(self) -> None:
         """Let go of all files."""
         self.use(None, "", 0)
         self.catalog.close()
-
-
-class _Follower:
-    """Brings Chroma up to the catalog; used by whoever holds the lock."""
-
-    def __init__(self, collection: Collection, writer: CatalogWriter) -> None:
-        self._collection = collection
-        self._catalog = collection.catalog
-        self._writer = writer
-        self.index: VectorIndex | None = None
-        meta = self._catalog.meta()
-        self.chroma_id = meta.get("chroma_id", "")
-        self.upto = int(meta.get("indexed_upto", 0))
-
-    def follow(self) -> None:
-        """Add what is new, drop what is gone; opens Chroma only if there is something to do."""
-        gone = self._writer.gone()
-        if self._catalog.last_passage() <= self.upto and not gone:
-            return
-        if self.index is None:
-            self.index = self._collection.index_as_marked() if self.chroma_id else None
-        if self.index is None:
-            self.replace()
-            return
-        for upto in self._fill(self.index):
-            self.upto = upto
-            self._writer.indexed(upto, ())
-        if gone:
-            self.index.delete(gone)
-            self._writer.indexed(self.upto, gone)
-
-    def replace(self, on_tick: Tick | None = None) -> None:
-        """Make the index anew in a directory of its own; others search the old one meanwhile."""
-        number = int(self._catalog.meta().get("chroma_directory", "0")) + 1
-        directory = self._collection.directory / CHROMA / str(number)
-        if directory.parent.is_file():
-            erase(directory.parent)
-        erase(directory)  # what a process that was killed left there
-        gone = self._writer.gone()
-        index = VectorIndex(directory, create=True)
-        self.upto, done = 0, 0
-        total = self._catalog.passages_upto(self._catalog.last_passage())
-        for upto in self._fill(index):
-            self.upto = upto
-            done = self._catalog.passages_upto(upto)
-            if on_tick:
-                on_tick(done, total)
-        self._writer.set_meta(
-            chroma_directory=str(number), chroma_id=index.id, indexed_upto=str(self.upto)
-        )
-        self._writer.indexed(self.upto, gone)
-        self.index, self.chroma_id = index, index.id
-        for old in directory.parent.iterdir():
-            if old != directory:
-                erase(old)
-
-    def _fill(self, index: VectorIndex) -> Iterator[int]:
-        """Upsert what lies beyond the mark; yields how far it has come."""
-        while True:
-            ids, vectors = self._catalog.vectors_after(self.upto, _FOLLOW_BATCH)
-            if not ids:
-                return
-            index.upsert(ids, vectors)
-            yield ids[-1]
-
-    def hand_over(self) -> None:
-        """Let the collection search with the index that was just written."""
-        if self.index is not None:
-            self._collection.use(self.index, self.chroma_id, self.upto)
 
 
 def _is_ours(name: str) -> bool:

@@ -1,27 +1,39 @@
-"""``python -m rag.store.probe DIRECTORY``: open a Chroma directory and say what is in it.
+"""Open Chroma's index, search it once, and say what is in it.
 
-Run in a process of its own by `rag.health`, because Chroma's native library can crash on damaged
-files. Prints one JSON object: ``{"id": …, "count": …}`` or ``{"error": …}``.
+``python -m rag.store.probe DIRECTORY`` is run in a process of its own by `rag.health`, because
+Chroma's native library can crash on damaged files. It prints one JSON object: ``{"id": …, "count":
+…}`` or ``{"error": …}``.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from rag.errors import CollectionError
+from rag.store.places import Place
 from rag.store.vectors import VectorIndex
 
 
-def main(directory: str) -> None:
-    """Print what the index holds, after one search through it."""
-    try:
-        index = VectorIndex(Path(directory), create=False)
-        found = {"id": index.id, "count": index.count()}
-        if found["count"]:
+def look(place: Place) -> dict[str, object]:
+    """The ``id`` and ``count`` of an index, after one search through it.
+
+    Raises:
+        CollectionError: it cannot be used.
+    """
+    with closing(VectorIndex(place, create=False)) as index:
+        count = index.count()
+        if count:
             index.probe()
-        index.close()
+        return {"id": index.id, "count": count}
+
+
+def main(directory: str) -> None:
+    """Print what the index in a directory holds, or why it cannot be used."""
+    try:
+        found = look(Path(directory))
     except CollectionError as error:
         found = {"error": str(error)}
     sys.stdout.write(json.dumps(found))
