@@ -60,8 +60,10 @@ lint: $(VENV)/.test ## style, types, order of modules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-stress: $(VENV)/.test ## kill writers at random moments, for minutes
+stress: $(VENV)/.test ## kill commands, disturb them, read and write at once, for minutes
 	@$(BIN)/python -m tests.stress
+	@$(BIN)/python -m tests.stress faults
+	@$(BIN)/python -m tests.stress load
 
 eval: setup ## measure how well answers are grounded
 	@$(BIN)/python -m eval run

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from rag.errors import (
     WeightsError,
 )
 from rag.ingest.identity import paper_hash
-from rag.store import database, last_backup
+from rag.store import database, last_backup, soundness
 from rag.store.collection import Collection
 from rag.store.places import Place, ServerPlace
 from rag.store.probe import look
@@ -110,8 +111,10 @@ def _query(collection: Collection, sql: str) -> list[tuple[object, ...]]:
 
 
 def _catalog_file(collection: Collection, _: Embedder) -> Finding:
-    problems = [str(row[0]) for row in _query(collection, "PRAGMA integrity_check(5)")]
-    problems = [problem for problem in problems if problem != "ok"]
+    path = collection.directory / database.FILE_NAME
+    with closing(database.connect(path, write=False)) as connection, database.in_words(path):
+        said = database.said(connection, "PRAGMA integrity_check(5)")
+    problems = [problem for problem in said if problem != "ok"]
     problems += [str(row) for row in _query(collection, "PRAGMA foreign_key_check")][:5]
     if problems:
         remedy = restoring(collection.directory)
@@ -188,7 +191,7 @@ def _embedder(collection: Collection, embedder: Embedder) -> Finding:
 
 def _chroma(collection: Collection, _: Embedder) -> Finding:
     meta = collection.catalog.meta()
-    expected, most = collection.index_bounds()
+    expected, most = soundness.bounds(collection.catalog)
     behind = collection.catalog.passages_upto(collection.catalog.last_passage()) - expected
     if not expected and not behind:
         return Finding("chroma", True, "nothing to hold yet")
@@ -205,6 +208,10 @@ def _chroma(collection: Collection, _: Embedder) -> Finding:
         return Finding("chroma", False, detail, REBUILD)
     if behind:
         return Finding("chroma", False, f"{behind} passages behind the catalog", REBUILD)
+    index = soundness.open_sound(collection.catalog, place)
+    if index is None:
+        return Finding("chroma", False, "it does not find what it holds", REBUILD)
+    index.close()
     where = f" at {place}" if isinstance(place, ServerPlace) else ""
     return Finding("chroma", True, f"{expected:,} vectors{where}")
 

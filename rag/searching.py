@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from rag.answering.scoring import ReadingScorer, SentenceScorer, SimilarityScore
 from rag.answering.support import WRITTEN_FROM, SupportChecker
 from rag.reranking import DEPTH, Found, rerank
 from rag.retrieval import Fusion, retrieve
-from rag.schema import Filters, Hit
+from rag.schema import Filters, Hit, Passage
 from rag.store.catalog import StoredPaper
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ def search(
 def _held(tools: Tools, hits: Sequence[Hit]) -> Found:
     """The hits with their papers; without those whose paper has changed since it was searched."""
     held = {item.paper.id: item for item in _known(tools, [hit.paper.id for hit in hits])}
-    same = [hit for hit in hits if hit.paper.id in held and _fits(hit, held[hit.paper.id])]
+    # Passages go with the text they were cut from: one that is there after a paper was read is one
+    # of what was read.
+    passages = tools.collection.catalog.passages([hit.passage.id for hit in hits])
+    there = {passage for _, passage in passages}
+    same = [hit for hit in hits if hit.paper.id in held and _fits(hit, held[hit.paper.id], there)]
     kept = dict.fromkeys(hit.paper.id for hit in same)
     return Found(
         tuple(
@@ -101,15 +105,11 @@ def _held(tools: Tools, hits: Sequence[Hit]) -> Found:
     )
 
 
-def _fits(hit: Hit, held: StoredPaper) -> bool:
+def _fits(hit: Hit, held: StoredPaper, there: Set[Passage]) -> bool:
     """Whether a hit is one of this very abstract: passage and paper were read one by one."""
-    passage, spans, abstract = hit.passage, held.spans, held.paper.abstract
-    if hit.paper.abstract != abstract or passage.last > len(spans):
-        return False
-    whole = (passage.start, passage.end) == (0, len(abstract))
-    # A passage may be a piece of a long sentence.
-    inside = spans[passage.first][0] <= passage.start < passage.end <= spans[passage.last - 1][1]
-    return whole or inside
+    passage, abstract = hit.passage, held.paper.abstract
+    waits = not passage.id and (passage.start, passage.end) == (0, len(abstract))
+    return hit.paper.abstract == abstract and (waits or passage in there)
 
 
 def _known(tools: Tools, ids: Sequence[str]) -> tuple[StoredPaper, ...]:

@@ -16,12 +16,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag.backup.drafts import flush
 from rag.backup.manifest import Manifest, Packed, manifest_from
 from rag.errors import FileError, StorageError
 from rag.ingest.archives import Member, is_archive, opened_archive
 from rag.ingest.text import READ_ERRORS
 from rag.store.database import in_words
+from rag.store.replacing import flush
 
 MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 2**20
@@ -151,26 +151,35 @@ def opened(file: Path, kind: str, names: Sequence[str], optional: str = "") -> I
     with ExitStack() as stack:
         try:
             members = list(stack.enter_context(opened_archive(file, str(file))))
+        except FileError as error:
+            raise FileError(f"{error}; name another file") from error
+        try:
             archive = _read(file, kind, members)
         except READ_ERRORS as error:
             if isinstance(error, FileError):
                 raise
-            raise FileError(f"{file} cannot be read: {error}; was it copied to the end?") from error
+            raise FileError(
+                f"{file} cannot be read: {error}; was it copied to the end? Name another copy"
+            ) from error
         held = set(archive.manifest.members)
         if not set(names) <= held <= {*names, optional}:
             named = ", ".join(sorted(held))[:200] or "nothing"
-            raise FileError(f"{file} is no {kind}: it holds {named}")
+            raise FileError(f"{file} is no {kind}: it holds {named}; name another file")
         yield archive
 
 
 def _read(file: Path, kind: str, members: Sequence[Member]) -> Archive:
     by_name = {member.name: member for member in members}
     if MANIFEST not in by_name:
-        raise FileError(f"{file} is no {kind}: it has no {MANIFEST}")
+        raise FileError(f"{file} is no {kind}: it has no {MANIFEST}; name another file")
     if len(by_name) != len(members) or any(member.refused for member in members):
-        raise FileError(f"{file} is no {kind}: its members are not as Footnoted packs them")
+        raise FileError(
+            f"{file} is no {kind}: its members are not as Footnoted packs them; name another file"
+        )
     with by_name.pop(MANIFEST).binary() as stream:
         manifest = manifest_from(stream.read(_MAX_MANIFEST_BYTES).decode(), kind, str(file))
     if set(by_name) != set(manifest.members):
-        raise FileError(f"{file} is damaged: it does not hold what its manifest names")
+        raise FileError(
+            f"{file} is damaged: it does not hold what its manifest names; name another copy"
+        )
     return Archive(str(file), manifest, by_name)

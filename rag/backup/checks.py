@@ -50,7 +50,7 @@ def check_catalog(path: Path) -> Catalog:
         CollectionError: it cannot be opened.
     """
     with closing(database.connect(path, write=False)) as connection, database.in_words(path):
-        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+        found = database.said(connection, "PRAGMA integrity_check(3)")
         if found != ["ok"]:
             raise DamagedError(f"the catalog is damaged: {'; '.join(found)[:300]}")
         if connection.execute("PRAGMA foreign_key_check").fetchone():

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rag.errors import LockedError, StorageError
 from rag.store.database import in_words
+from rag.store.replacing import draft_of
 
 _LOCK = "lock"
 
 
 @contextmanager
-def draft_beside(target: Path) -> Iterator[Path]:
+def draft_beside(
+    target: Path, before_clearing: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """An empty directory beside a place, for what is to stand there; it is gone at the end.
 
-    What a process that was killed left there is cleared away first.
+    What a process that was killed left there is cleared away first; ``before_clearing`` is called
+    with the place before that.
 
     Raises:
         LockedError: another process is at work for the same place.
@@ -26,7 +29,7 @@ def draft_beside(target: Path) -> Iterator[Path]:
     """
     from filelock import FileLock, Timeout
 
-    draft = target.with_name(f".{target.name}.part")
+    draft = draft_of(target)
     with in_words(draft):
         draft.mkdir(mode=0o700, exist_ok=True)
         if draft.is_symlink():
@@ -39,6 +42,8 @@ def draft_beside(target: Path) -> Iterator[Path]:
                 f"another process is writing {target}; wait until it ends, or name another place"
             ) from error
         try:
+            if before_clearing is not None:
+                before_clearing(target)
             _clear(draft)
             yield draft
         finally:
@@ -52,12 +57,3 @@ def _clear(draft: Path) -> None:
             shutil.rmtree(left)
         elif left.name != _LOCK:
             left.unlink()
-
-
-def flush(path: Path) -> None:
-    """Bring a file, or the names in a directory, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -74,14 +74,18 @@ def manifest_from(text: str, kind: str, name: str) -> Manifest:
             )
         return _read(values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FileError(f"{name} cannot be used: its manifest is damaged ({error!r})") from error
+        raise FileError(
+            f"{name} cannot be used: its manifest is damaged ({error!r}); name another copy"
+        ) from error
 
 
 def _wrong_kind(found: object, kind: str, name: str) -> FileError:
     how = _HOW.get(found) if isinstance(found, str) else None
     if how:
         return FileError(f"{name} is a {found}, not a {kind}; use '{how} {name}'")
-    return FileError(f"{name} is no {kind}: its manifest names {str(found)[:40]!r}")
+    return FileError(
+        f"{name} is no {kind}: its manifest names {str(found)[:40]!r}; name another file"
+    )
 
 
 def _read(values: Mapping[str, Any]) -> Manifest:

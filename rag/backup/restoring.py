@@ -9,13 +9,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 from rag.backup.archive import Archive, opened
 from rag.backup.checks import check_catalog
-from rag.backup.drafts import draft_beside, flush
+from rag.backup.drafts import draft_beside
 from rag.backup.manifest import BACKUP, Manifest, embedder_of
 from rag.backup.snapshot import CATALOG, HISTORY, take_history
 from rag.errors import CollectionError, DamagedError, FileError, ForeignError, LockedError
@@ -23,6 +22,7 @@ from rag.store.catalog import Catalog
 from rag.store.collection import LOCK, Collection, Tick
 from rag.store.copying import copy_catalog, copy_history
 from rag.store.database import in_words
+from rag.store.replacing import STAGE, flush, is_free, put_in_place, take_back
 from rag.store.writing import CatalogWriter
 
 _LOG = logging.getLogger(__name__)
@@ -61,11 +61,11 @@ def restore(
         ForeignError: something else stands there.
     """
     directory = Path(os.path.realpath(directory))
-    replaced = _stands(directory, force=force)
     with in_words(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
-    with draft_beside(directory) as draft, in_words(directory):
-        stage = draft / "collection"
+    with draft_beside(directory, take_back) as draft, in_words(directory):
+        replaced = _stands(directory, force=force)
+        stage = draft / STAGE
         stage.mkdir()
         with opened(file, BACKUP, [CATALOG], HISTORY) as archive:
             _unpack(archive, draft, stage)
@@ -85,13 +85,10 @@ def _stands(directory: Path, *, force: bool) -> bool:
     Raises:
         CollectionError: it does, and is not to be replaced, or something else does.
     """
-    with in_words(directory):
-        if directory.is_dir() and not any(directory.iterdir()):
-            return False
-        if not directory.exists():
-            return False
-        if not (directory.is_dir() and (directory / CATALOG).exists()):
-            raise ForeignError(f"{directory} is not empty and is no collection; name a new one")
+    if is_free(directory):
+        return False
+    if not (directory.is_dir() and (directory / CATALOG).exists()):
+        raise ForeignError(f"{directory} is not empty and is no collection; name a new one")
     if not force:
         raise CollectionError(
             f"there is a collection at {directory}; name another with --collection, or replace "
@@ -160,24 +157,13 @@ def _carry_history(directory: Path, stage: Path) -> None:
 
 def _put_in_place(stage: Path, directory: Path, wait_s: float) -> Path | None:
     """Let ``stage`` stand at ``directory``; returns where what stood there is now."""
-    if not directory.exists() or not any(directory.iterdir()):
-        stage.rename(directory)
-        flush(directory.parent)
-        return None
+    if is_free(directory):
+        return put_in_place(directory)
     with _locked(directory, wait_s):
         # Whoever waits for the lock by its old name holds the new collection's lock with it.
         (stage / LOCK).unlink(missing_ok=True)
         (stage / LOCK).hardlink_to(directory / LOCK)
-        now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        aside = directory.with_name(f"{directory.name}.replaced-{now}")
-        directory.rename(aside)
-        try:
-            stage.rename(directory)
-        except BaseException:
-            aside.rename(directory)
-            raise
-        flush(directory.parent)
-    return aside
+        return put_in_place(directory)
 
 
 @contextmanager

@@ -126,6 +126,11 @@ class Catalog:
         """How many passages have this id or a lower one."""
         return int(self._rows("SELECT count(*) FROM passages WHERE id <= ?", (passage,))[0][0])
 
+    def passages_ever_indexed(self) -> int:
+        """How many passages there are, with those that were dropped but may stand in Chroma."""
+        sql = "SELECT (SELECT count(*) FROM passages) + (SELECT count(*) FROM gone)"
+        return int(self._rows(sql)[0][0])
+
     # -- papers
 
     def find(self, name: str) -> StoredPaper | None:

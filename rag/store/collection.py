@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,8 @@ from rag.store import database, exact
 from rag.store.catalog import Catalog
 from rag.store.following import Follower
 from rag.store.places import OWN_DIRECTORY, IndexHome, Place, ServerPlace, noted_place
+from rag.store.replacing import refuse_set_aside
+from rag.store.soundness import open_sound
 from rag.store.vectors import VectorIndex
 from rag.store.writing import CatalogWriter
 
@@ -89,7 +91,10 @@ class Collection:
         self._upto = 0
         self._rests_until = 0.0
         self._checked: float | None = None
-        if not self._path.exists():
+        with database.in_words(directory):
+            stands = self._path.exists()
+        if not stands:
+            refuse_set_aside(directory)
             if not create:
                 raise NoCollectionError(
                     f"there is no collection at {directory}; make one with 'footnoted add FILES'"
@@ -400,7 +405,7 @@ class Collection:
         if not self._askable:
             return
         if chroma_id and (chroma_id != self._index_id or upto - self._upto > MAX_TAIL):
-            index = self.index_as_marked()
+            index = open_sound(self.catalog, self.place)
             if index is None:
                 self._replace(*self._mended())
             else:
@@ -417,7 +422,10 @@ class Collection:
                 meta = self.catalog.meta()
                 chroma_id, upto = meta.get("chroma_id", ""), int(meta.get("indexed_upto", 0))
                 # Another process may have been quicker.
-                if chroma_id != failed and (index := self.index_as_marked()) is not None:
+                if (
+                    chroma_id != failed
+                    and (index := open_sound(self.catalog, self.place)) is not None
+                ):
                     return index, chroma_id, upto
                 writer = self._writer()
                 try:
@@ -431,42 +439,6 @@ class Collection:
             _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
             return None, self.catalog.meta().get("chroma_id", ""), 0
         return follower.index, follower.chroma_id, follower.upto
-
-    def index_as_marked(self) -> VectorIndex | None:
-        """Chroma's index if it is the one the catalog knows and nothing misses in it.
-
-        Raises:
-            UnreachableError: it is on a server that cannot be asked.
-        """
-        chroma_id, bounds = self.catalog.meta().get("chroma_id"), self.index_bounds()
-        try:
-            with ExitStack() as undo:
-                index = VectorIndex(self.place, create=False)
-                undo.callback(index.close)
-                held = index.count()
-                # Somebody may be writing: what holds before or after is enough.
-                (least, most), (least_now, most_now) = bounds, self.index_bounds()
-                is_whole = min(least, least_now) <= held <= max(most, most_now)
-                if index.id == chroma_id and is_whole:
-                    undo.pop_all()
-                    return index
-        except UnreachableError:
-            raise
-        except CollectionError as error:
-            _LOG.warning("%s", error)
-        return None
-
-    def index_bounds(self) -> tuple[int, int]:
-        """How many passages Chroma holds at least and at most, if it followed this very catalog.
-
-        It holds more where an older catalog was put back in its place.
-        """
-        upto = int(self.catalog.meta().get("indexed_upto", 0))
-        sql = "SELECT (SELECT count(*) FROM passages) + (SELECT count(*) FROM gone)"
-        opened = closing(database.connect(self._path, write=False))
-        with opened as connection, database.in_words(self._path):
-            (most,) = connection.execute(sql).fetchone()
-        return self.catalog.passages_upto(upto), int(most)
 
     def _replace(self, index: VectorIndex | None, chroma_id: str, upto: int) -> None:
         if self._index is not None:

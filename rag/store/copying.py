@@ -72,7 +72,7 @@ def _attached(target: sqlite3.Connection, foreign: Path, marks: tuple[int, int])
     target.execute("ATTACH ? AS theirs", (f"{foreign.resolve().as_uri()}?mode=ro&immutable=1",))
     _check_marks(target, marks)
     _check_layout(_layout(target, "main"), _layout(target, "theirs"))
-    found = [str(row[0]) for row in target.execute("PRAGMA theirs.quick_check(3)")]
+    found = database.said(target, "PRAGMA theirs.quick_check(3)")
     if found != ["ok"]:
         raise DamagedError(f"it is damaged: {'; '.join(found)[:300]}")
     target.execute("PRAGMA trusted_schema=ON")  # for our own triggers; theirs do not exist

@@ -13,6 +13,7 @@ from rag.errors import CollectionError, DamagedError, ForeignError, LockedError,
 FILE_NAME = "catalog.sqlite3"
 APPLICATION_ID = 0x466F6F74  # "Foot"
 LAYOUT = 2
+_IN_MAIN = "*** in database main *** "
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 
 # `papers_fts` is an external-content index: the text stands once, in `papers`.
@@ -215,9 +216,15 @@ def check_pages(path: Path) -> None:
         DamagedError: one of them is not what it should be.
     """
     with closing(connect(path, write=False)) as connection, in_words(path):
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise _damaged(path, str(found))
+        found = said(connection, "PRAGMA quick_check(1)")
+    if found != ["ok"]:
+        raise _damaged(path, "; ".join(found))
+
+
+def said(connection: sqlite3.Connection, check: str) -> list[str]:
+    """What a check of SQLite's says, a problem a line; ``["ok"]`` where there is none."""
+    lines = [" ".join(str(row[0]).split()) for row in connection.execute(check)]
+    return [line.removeprefix(_IN_MAIN) for line in lines]
 
 
 def create(path: Path) -> None:

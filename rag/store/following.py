@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import CollectionError
 from rag.store.places import IndexHome, ServerPlace, new_place, noted_place
+from rag.store.soundness import open_sound
 from rag.store.vectors import VectorIndex, erase
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Follower:
         if self._catalog.last_passage() <= self.upto and not gone:
             return
         if self.index is None:
-            self.index = self._collection.index_as_marked() if self.chroma_id else None
+            self.index = (
+                open_sound(self._catalog, self._collection.place) if self.chroma_id else None
+            )
         if self.index is None:
             self.replace()
             return

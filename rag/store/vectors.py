@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import CollectionError, DamagedError, StorageError, UnreachableError
 from rag.models.remote import one_line
+from rag.store.crashes import Note
 from rag.store.places import Place, ServerPlace
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class VectorIndex:
             else _open_in_directory(place, create=create)
         )
         self._collection = self._opened.collection
+        self._note = Note(place) if isinstance(place, Path) else None
 
     @property
     def is_live(self) -> bool:
@@ -71,7 +73,7 @@ class VectorIndex:
 
     def count(self) -> int:
         """How many vectors it holds."""
-        with self._asked():
+        with self._noted(), self._asked():
             return int(self._collection.count())
 
     def upsert(self, ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
@@ -93,7 +95,7 @@ class VectorIndex:
 
     def nearest(self, vector: NDArray[np.float32], limit: int) -> list[int]:
         """Passage ids, nearest first; ``vector`` has shape (dimension,)."""
-        with self._asked():
+        with self._noted(vector, limit), self._asked():
             found = self._collection.query(
                 query_embeddings=vector.reshape(1, -1), n_results=limit, include=[]
             )
@@ -108,7 +110,15 @@ class VectorIndex:
     def close(self) -> None:
         """Let go of files and connections; a handle opened later sees what others wrote."""
         with _in_words(self.place):
+            if self._note:
+                self._note.close()
             self._opened.close()
+
+    def _noted(
+        self, vector: NDArray[np.float32] | None = None, limit: int = 0
+    ) -> AbstractContextManager[None]:
+        """While a question is put that may crash this process, say which it is."""
+        return self._note.asking(vector, limit) if self._note else nullcontext()
 
     @contextmanager
     def _asked(self, *, writing: bool = False) -> Iterator[None]:
