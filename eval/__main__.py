@@ -89,7 +89,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which (all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which (all but scale and plots)")
     parser.add_argument(
         "--data",
         type=Path,
@@ -102,8 +102,24 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         default=Path("runs/bench"),
         help="where collections that took long to make are kept (runs/bench)",
     )
-    parser.add_argument("--papers", type=int, default=50_000, help="how many, for search (50000)")
+    parser.add_argument(
+        "--papers", type=int, help="how many, for search (50000) and add (those of the sample)"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=_sizes,
+        default="1000,10000,50000,300000",
+        metavar="N,N",
+        help="how many papers, for scale (1000,10000,50000,300000)",
+    )
     parser.add_argument("--tune", action="store_true", help="scifact: show the tuning half")
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = text.split(",")
+    if not all(size.isdecimal() and int(size) for size in sizes):
+        raise argparse.ArgumentTypeError(f"expected numbers such as 1000,10000, got {text!r}")
+    return [int(size) for size in sizes]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -18,16 +19,25 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 class StandInEmbedder:
-    """An `rag.models.embedder.Embedder` that sums one random direction for every word."""
+    """An `rag.models.embedder.Embedder` that sums one random direction for every word.
+
+    Args:
+        dimension: length of a vector.
+        without: words, in small letters, that have no direction. Stop words stand in all texts:
+            with them all vectors are near to their mean (0.66 long; 0.34 with the bundled model,
+            0.23 without them), and a few are near to everything, which no model's are.
+    """
 
     name = "stand-in"
     max_tokens = 256
 
-    def __init__(self, dimension: int = DIMENSION) -> None:
+    def __init__(
+        self, dimension: int = DIMENSION, *, without: frozenset[str] = frozenset()
+    ) -> None:
         self.dimension = dimension
-        self.checksum = f"stand-in-{dimension}"
+        self.checksum = f"stand-in-{dimension}" + (f"-without-{len(without)}" if without else "")
+        self._without = without
         self.embedded = 0
-        self._directions: dict[str, NDArray[np.float32]] = {}
 
     def count_tokens(self, text: str) -> int:
         """Words, and two for the ends."""
@@ -47,11 +57,12 @@ class StandInEmbedder:
         """A unit vector, shape (dimension,)."""
         total = np.ones(self.dimension, np.float32) * 1e-3
         for word in _WORD.findall(text.casefold()):
-            total += self._direction(word)
+            if word not in self._without:
+                total += _direction(word, self.dimension)
         return np.asarray(total / np.linalg.norm(total), np.float32)
 
-    def _direction(self, word: str) -> NDArray[np.float32]:
-        if word not in self._directions:
-            random = np.random.default_rng(crc32(word.encode()))
-            self._directions[word] = random.standard_normal(self.dimension, np.float32)
-        return self._directions[word]
+
+# As many words as 30 MB hold. Made again from its own seed, a word's direction is the same.
+@lru_cache(maxsize=20_000)
+def _direction(word: str, dimension: int) -> NDArray[np.float32]:
+    return np.random.default_rng(crc32(word.encode())).standard_normal(dimension, np.float32)

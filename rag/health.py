@@ -8,7 +8,6 @@ import shlex
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from rag.errors import (
 )
 from rag.ingest.identity import paper_hash
 from rag.store import database, last_backup, soundness
+from rag.store.apart import TIMEOUT_S, run_apart
 from rag.store.collection import Collection
 from rag.store.places import Place, ServerPlace
 from rag.store.probe import look
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from rag.models.embedder import Embedder
 
 REBUILD = "footnoted rebuild"
-_PROBE_TIMEOUT_S = 120
 _LOW_DISK_BYTES = 200 * 2**20
 
 
@@ -196,6 +195,8 @@ def _chroma(collection: Collection, _: Embedder) -> Finding:
     if not expected and not behind:
         return Finding("chroma", True, "nothing to hold yet")
     place = collection.place
+    if isinstance(place, Path) and not os.access(collection.directory, os.W_OK):
+        return Finding("chroma", True, "not looked at: read-only, so search is exact")
     if isinstance(place, Path) and not place.exists():
         return Finding("chroma", False, f"{place} is missing", REBUILD)
     found = _looked(place)
@@ -228,13 +229,10 @@ def _looked(place: Place) -> dict[str, object]:
 
 def probe(directory: Path) -> dict[str, object]:
     """Open a Chroma directory in a process of its own: ``id`` and ``count``, or ``error``."""
-    command = [sys.executable, "-m", "rag.store.probe", str(directory)]
     try:
-        done = subprocess.run(  # noqa: S603 (our own module, no shell)
-            command, capture_output=True, timeout=_PROBE_TIMEOUT_S, check=False, text=True
-        )
+        done = run_apart("rag.store.probe", directory)
     except subprocess.TimeoutExpired:
-        return {"error": f"opening {directory} did not end within {_PROBE_TIMEOUT_S} s"}
+        return {"error": f"opening {directory} did not end within {TIMEOUT_S} s"}
     if done.returncode < 0:
         return {"error": f"opening {directory} crashed (signal {-done.returncode})"}
     if done.returncode:

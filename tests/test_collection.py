@@ -28,6 +28,9 @@ from rag.schema import Filters, Passage, Record
 from rag.store.catalog import matrix
 from rag.store.collection import CHROMA, Collection
 from rag.store.database import FILE_NAME
+from rag.store.places import IndexHome
+from rag.store.soundness import misses, open_sound
+from rag.store.vectors import VectorIndex
 from tests.makers import GROKKING, MINDS, PAPERS, SIGHT, fill, nearest_ids, put
 
 
@@ -569,3 +572,90 @@ def test_a_read_only_collection_can_be_searched(collection: Collection) -> None:
         finally:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
+
+
+class TestAnIndexThatFails:
+    """What a search does when Chroma fails although the index looks whole."""
+
+    def _failing(self, monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+        """Let the next questions for five papers fail; returns how many were put."""
+        asked: list[int] = []
+        nearest = VectorIndex.nearest
+
+        def asked_in_vain(self: VectorIndex, vector: NDArray[np.float32], limit: int) -> list[int]:
+            if limit == 5:
+                asked.append(limit)
+                if len(asked) <= times:
+                    raise StorageError("database is locked")
+            return nearest(self, vector, limit)
+
+        monkeypatch.setattr(VectorIndex, "nearest", asked_in_vain)
+        return asked
+
+    def test_one_failure_makes_nothing_anew(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        collection = Collection(tmp_path / "c", create=True)
+        put(collection, *PAPERS)
+        place = collection.place
+        asked = self._failing(monkeypatch, times=1)
+        vector = StandInEmbedder().embed_query("theory of mind")
+        assert len(collection.nearest(vector, 5)) == 3
+        assert len(asked) == 2
+        assert collection.place == place
+        collection.close()
+
+    def test_what_fails_again_and_again_is_made_anew_once_and_then_left_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        home = IndexHome(rest_s=0.0)
+        collection = Collection(tmp_path / "c", create=True, home=home)
+        put(collection, *PAPERS)
+        asked = self._failing(monkeypatch, times=1_000)
+        vector = StandInEmbedder().embed_query("theory of mind")
+        for _ in range(3):
+            assert len(collection.nearest(vector, 5)) == 3  # exactly, from the catalog
+        assert collection.catalog.meta()["chroma_directory"] == "2"
+        assert len(asked) == 9
+        collection.home = IndexHome(rest_s=60.0)
+        for _ in range(3):
+            assert len(collection.nearest(vector, 5)) == 3
+        assert len(asked) == 12
+        collection.close()
+
+    def test_a_search_does_not_wait_for_one_that_makes_it_anew(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("rag.store.collection.ASKED_FOR_S", 0.01)
+        collection = Collection(tmp_path / "c", create=True)
+        put(collection, *PAPERS)
+        vector = StandInEmbedder().embed_query("theory of mind")
+        with collection._lock_for_index:
+            assert len(collection.nearest(vector, 5)) == 3
+        collection.close()
+
+
+def test_the_sample_of_an_index_lies_among_the_ids_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = Collection(tmp_path / "c", create=True)
+    put(collection, *[Record(f"Paper {n}", f"It has the number {n}.") for n in range(40)])
+    for _ in range(3):
+        collection.rebuild(StandInEmbedder(), embed=True)
+        with collection.writing(StandInEmbedder()) as writing:
+            embed_waiting(collection, writing, StandInEmbedder(), lambda *_: None, lambda *_: None)
+    index = open_sound(collection.catalog, collection.place)
+    assert index is not None
+    asked: list[int] = []
+    nearest = VectorIndex.nearest
+
+    def noted(self: VectorIndex, vector: NDArray[np.float32], limit: int) -> list[int]:
+        found = nearest(self, vector, limit)
+        asked.append(found[0])
+        return found
+
+    monkeypatch.setattr(VectorIndex, "nearest", noted)
+    assert misses(index, collection.catalog, collection.catalog.last_passage()) == 0
+    assert len(set(asked)) == len(asked) >= 16
+    index.close()
+    collection.close()

@@ -433,7 +433,7 @@ def test_a_failing_endpoint_is_named_with_what_to_do(at: OpenAt, mode: str, mess
 
 
 def test_an_endpoint_that_hangs_is_given_up(at: OpenAt) -> None:
-    with pytest.raises(EndpointError, match=r"did not answer within 0\.2 s \(1 attempts\)"):
+    with pytest.raises(EndpointError, match=r"did not answer within 0\.2 s; check"):
         at("hang", timeout_s=0.2).embed_query("text")
 
 

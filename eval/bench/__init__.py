@@ -8,7 +8,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from eval.bench import adding, scifact, searching, startup, writing
+from eval.bench import (
+    adding,
+    endpoint,
+    formats,
+    plotting,
+    scale,
+    scifact,
+    searching,
+    startup,
+    writing,
+)
 
 BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "sample": adding.sample,
@@ -17,4 +27,8 @@ BENCHES: dict[str, Callable[[argparse.Namespace], None]] = {
     "search": searching.search,
     "scifact": scifact.scifact,
     "writing": writing.writing,
+    "endpoint": endpoint.endpoint,
+    "formats": formats.formats,
+    "scale": scale.scale,
+    "plots": plotting.plots,
 }

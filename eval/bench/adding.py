@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from eval.bench.timing import seconds_of
+import numpy as np
+
+from eval.bench import steps
+from eval.bench.abstracts import write_papers
+from eval.bench.figures import FILE_NAME, Figures, Kept, told
+from eval.bench.searching import SOURCE, questions_from
+from eval.bench.timing import in_own_process, load, seconds_of
 from rag.adding import AddReport
 from rag.assistant import Assistant
 from rag.ingest.passages import PassageParser, cut_passages
@@ -19,6 +26,7 @@ from rag.models.embedder import BundledEmbedder
 from rag.schema import Paper, Record
 
 SAMPLE = Path("data/daily_papers")
+_RAW_PAPERS = 3_000
 
 
 def sample(_: argparse.Namespace) -> None:
@@ -32,12 +40,24 @@ def sample(_: argparse.Namespace) -> None:
             print(f"{name}, cold process: {took:.1f} s ({done.stdout.splitlines()[0]})")
 
 
-def against_raw(_: argparse.Namespace) -> None:
-    """Adding the sample collection beside embedding its passages and nothing else.
+def against_raw(arguments: argparse.Namespace) -> None:
+    """Adding beside embedding the same passages and nothing else.
 
-    Raw and whole take turns, three times each; the best of each is compared.
+    The sample collection; with ``--papers``, so many real abstracts.
     """
-    texts = _passage_texts()
+    if arguments.papers is None:
+        _sample_against_raw()
+        return
+    source = arguments.data / SOURCE
+    if not source.exists():
+        print(f"left out: {source} is not there")
+        return
+    _real_against_raw(source, arguments.work, arguments.papers)
+
+
+def _sample_against_raw() -> None:
+    """Raw and whole take turns, three times each; the best of each is compared."""
+    texts = passage_texts(SAMPLE)
     raw, whole = [], []
     for _turn in range(3):
         embedder = BundledEmbedder()
@@ -56,12 +76,63 @@ def against_raw(_: argparse.Namespace) -> None:
     print(f"ratio: {min(raw) / min(whole):.2f}")
 
 
-def _passage_texts() -> list[str]:
+def _real_against_raw(source: Path, work: Path, papers: int) -> None:
+    """One add between two runs of the model alone, each in a process of its own.
+
+    The model alone reads the passages of 3,000 papers at most. The collection is kept, and asked
+    how much of the exact search its index finds among the model's vectors.
+    """
+    file, directory = work / f"abstracts-{papers}.jsonl", work / f"embedded-{papers}"
+    part = work / f"abstracts-{min(papers, _RAW_PAPERS)}.jsonl"
+    write_papers(source, file, papers)
+    write_papers(source, part, min(papers, _RAW_PAPERS))
+    shutil.rmtree(directory, ignore_errors=True)
+    kept = Kept(work / FILE_NAME)
+    before = in_own_process(raw_model, part)
+    print(f"raw model: {told(before)}", flush=True)
+    whole = in_own_process(steps.whole_add, file, directory, BundledEmbedder)
+    print(f"add: {told(whole)}", flush=True)
+    after = in_own_process(raw_model, part)
+    print(f"raw model: {told(after)}", flush=True)
+    raw = 2 / (1 / before["passages_per_s"] + 1 / after["passages_per_s"])
+    ratio = whole["passages_per_s"] / raw
+    kept.add("embed", papers, {**whole, "raw_per_s": raw, "ratio": ratio})
+    first, last = tenths([memory for _, memory in whole["samples"]])
+    print(f"ratio: {ratio:.2f}")
+    print(f"memory: {first:.0f} MB in the first tenth, {last:.0f} MB in the last")
+    found = in_own_process(
+        steps.searched, directory, questions_from(source, papers), BundledEmbedder
+    )
+    kept.add("embedded search", papers, found)
+    print(f"search: {told(found)}")
+
+
+def tenths(values: list[float]) -> tuple[float, float]:
+    """The mean of the first tenth of the values, and of the last."""
+    share = max(1, len(values) // 10)
+    return float(np.mean(values[:share])), float(np.mean(values[-share:]))
+
+
+def raw_model(file: Path) -> Figures:
+    """The bundled model on the passages of a file's papers."""
+    texts = passage_texts(file)
+    embedder = BundledEmbedder()
+    embedder.embed_query("warm up")
+    before = load()
+    took = seconds_of(lambda: embedder.embed(texts))
+    return {
+        "passages": len(texts),
+        "took_s": took,
+        "passages_per_s": len(texts) / took,
+        "load": before,
+    }
+
+
+def passage_texts(path: Path) -> list[str]:
+    """What the bundled embedder is given of the papers of a path, each paper once."""
     embedder = BundledEmbedder()
     parser = PassageParser(max_tokens=embedder.max_tokens, count=embedder.count_tokens)
-    records = {
-        item.title: item for item in read_papers(SAMPLE) if isinstance(item, Record)
-    }.values()
+    records = {item.title: item for item in read_papers(path) if isinstance(item, Record)}.values()
     return [
         text
         for record in records

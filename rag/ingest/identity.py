@@ -14,13 +14,12 @@ from rag.schema import Record
 # ("Introduction", "Editorial" …); revisions of one abstract share far more.
 SAME_PAPER_OVERLAP = 0.3
 
-_NEITHER = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def normalise(text: str) -> str:
     """Letters and digits, case-folded (NFKC), everything else one space each."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NEITHER.sub(" ", folded).strip()
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def paper_id(title: str, abstract: str) -> str:

@@ -23,20 +23,25 @@ from rag.ingest.abbreviations import NEVER_FINAL, OFTEN_FINAL, OPENERS, SELDOM_F
 MAX_SENTENCE_CHARS = 800
 """No sentence is longer: at four characters a token it fits the embedder's 256 with its title."""
 
+# `re` skips fast to a literal or one of a set of characters that a pattern begins with, so the
+# patterns below begin with one where they can, or are tried only where one was found.
+
 # Always an end: an empty line, a bullet, a full stop of a script that has no capitals.
 _HARD = re.compile(
     r"\n[^\S\n]*\n"
     r"|\s(?=[\u2022\u2023\u25aa\u25cf]\s)"
     r"|[\u3002\uff01\uff1f\u0964\u06d4\u061f](?![\u3002\uff01\uff1f\u201d\u300d\u300f\uff09)])"
 )
+_HARD_SIGN = re.compile("[\n\u2022\u2023\u25aa\u25cf\u3002\uff01\uff1f\u0964\u06d4\u061f]")
 # A line that may begin an item of a list, or be the second half of a wrapped sentence.
 _LISTED = re.compile(r"\n(?=\s*(?:[-*\u2013]\s|\d{1,2}[.)]\s+[A-Z]))")
 _UNBROKEN = re.compile(rf"\S{{{MAX_SENTENCE_CHARS + 1},}}")
 # An end without a space after it: "WebArena.To the", "(RL).We"; not "TaskMatrix.AI", "Node.js".
-_GLUED = re.compile(r"(?<=[a-z)\]])[.?!](?=(?:[A-Z][a-z]+|A|I)[\s,])")
+_GLUED = re.compile(r"[.?!](?<=[a-z)\]].)(?=(?:[A-Z][a-z]+|A|I)[\s,])")
 # A formula that ends with the full stop of its sentence: "$y = 2x.$ We".
 _FORMULA_END = re.compile(r"[.?!]\${1,2}(?=\s+[A-Z])")
 # Kept whole: what stands in brackets, in quotation marks, or between dollar signs.
+_OPENS = re.compile("[(\\[\"\u201c`'$]")
 _WHOLE = re.compile(
     r"\((?:[^()]|\([^()]*\)){1,400}\)"
     r"|\[[^\[\]]{1,400}\]"
@@ -46,6 +51,7 @@ _WHOLE = re.compile(
     r"|(?<![\w'])'(?=\S)[^'\n]{1,400}(?<=\S)'(?![\w'])"
     r"|\$\$[^$]{1,400}\$\$|\$(?![\d\s])[^$]{1,200}(?<!\s)\$"
 )
+_SAYS = re.compile(r"\w")
 _ITEM = r"\(?(?:\d{1,2}|[A-Za-z]|[ivxIVX]{1,5})[.)]{0,2}"
 # What opens the next sentence rather than being one: "2.)", "(a)", "Results."
 _LABEL = re.compile(
@@ -56,6 +62,7 @@ _LABEL = re.compile(
 )
 _ITEM_LAST = re.compile(rf"[:;,]\s+\({_ITEM[3:]}$|[:;]\s+\d{{1,2}}[.)]+$")
 _ABBREVIATIONS = NEVER_FINAL | SELDOM_FINAL
+_ADDRESS_SIGN = re.compile(r"[/@\\_]")
 _DOTTED = re.compile(r"(?:\b[A-Za-z]\.){2,}$")
 _BROKEN_URL = re.compile(r"(?:https?://|www\.)\S*\.$")
 # After these nothing new begins: "?' -- we", "?), which", 'name>?", while'.
@@ -83,8 +90,8 @@ def split_sentences(abstract: str) -> tuple[tuple[int, int], ...]:
 
 
 def _hard_cuts(text: str) -> Iterator[int]:
-    for match in _HARD.finditer(text):
-        yield match.end()
+    if _HARD_SIGN.search(text):
+        yield from (match.end() for match in _HARD.finditer(text))
     listed = list(_LISTED.finditer(text))
     for match in listed:
         if len(listed) > 1 or text[: match.start()].rstrip().endswith((".", ":", "!", "?")):
@@ -103,7 +110,7 @@ def _soft_cuts(text: str, start: int, end: int) -> Iterator[int]:
     found.discard(0)
     if not found:
         return
-    whole = [match.span() for match in _WHOLE.finditer(block)]
+    whole = list(_kept_whole(block))
     last = 0
     for cut in sorted(found):
         if _holds(block, last, cut, whole):
@@ -111,11 +118,21 @@ def _soft_cuts(text: str, start: int, end: int) -> Iterator[int]:
             yield start + cut
 
 
+def _kept_whole(text: str) -> Iterator[tuple[int, int]]:
+    """Where `_WHOLE` matches, from left to right."""
+    at = 0
+    while opens := _OPENS.search(text, at):
+        whole = _WHOLE.match(text, opens.start())
+        if whole:
+            yield whole.span()
+        at = whole.end() if whole else opens.end()
+
+
 def _may_be_glued(text: str, stop: int) -> bool:
     """Whether the full stop at ``stop`` can end a sentence: not in an address or abbreviation."""
     chunk_start = max(text.rfind(" ", 0, stop), text.rfind("\n", 0, stop)) + 1
     chunk = text[chunk_start:stop]
-    return not re.search(r"[/@\\_]", chunk) and chunk.lower() not in _ABBREVIATIONS
+    return not _ADDRESS_SIGN.search(chunk) and chunk.lower() not in _ABBREVIATIONS
 
 
 def _holds(text: str, last: int, cut: int, whole: list[tuple[int, int]]) -> bool:
@@ -124,7 +141,7 @@ def _holds(text: str, last: int, cut: int, whole: list[tuple[int, int]]) -> bool
     if around >= 0 and whole[around][0] < cut < whole[around][1]:
         return False
     before, after = text[last:cut].strip(), text[cut : cut + 60].lstrip()
-    if not re.search(r"\w", before) or not re.search(r"\w", after):
+    if not _SAYS.search(before) or not _SAYS.search(after):
         return False
     if _LABEL.fullmatch(before) or _ITEM_LAST.search(before[-40:]):
         return False

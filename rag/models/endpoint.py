@@ -228,8 +228,8 @@ class EndpointEmbedder(BatchEmbedder):
 
     def _overdue(self) -> Refusal:
         return Refusal(
-            f"{self._source} did not answer within {self._timeout_s:g} s "
-            f"({self._retries.tries} attempts); check that the server is not overloaded",
+            f"{self._source} did not answer within {self._timeout_s:g} s; check that the server is "
+            "not overloaded",
             is_passing=True,
         )
 

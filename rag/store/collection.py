@@ -53,6 +53,9 @@ CHECKED_FOR_S = 300.0
 # Passages that a reader scores straight from the catalog before it opens Chroma anew: 2,000
 # vectors of 384 numbers cost about 4 ms.
 MAX_TAIL = 2_000
+# So long a search waits for another that has the index, and may be making it anew, before it
+# searches exactly.
+ASKED_FOR_S = 3.0
 # Up to this many papers that a filter lets through are scored exactly; beyond, Chroma is asked
 # for more and the rest filtered away (its own `where` costs 120 ms and more at 100,000).
 MAX_EXACT_PAPERS = 4_000
@@ -89,6 +92,7 @@ class Collection:
         self._index: VectorIndex | None = None
         self._index_id = ""
         self._upto = 0
+        self._remade_id = ""
         self._rests_until = 0.0
         self._checked: float | None = None
         with database.in_words(directory):
@@ -338,8 +342,12 @@ class Collection:
         return list(dict.fromkeys(numbers[id_] for id_ in ids if id_ in numbers))
 
     def _nearest_passages(self, vector: NDArray[np.float32], limit: int) -> list[int]:
-        with self._lock_for_index:
-            found, upto = self._ask_index(vector, limit)
+        found, upto = list[int](), 0
+        if self._lock_for_index.acquire(timeout=ASKED_FOR_S):
+            try:
+                found, upto = self._ask_index(vector, limit)
+            finally:
+                self._lock_for_index.release()
         beside = exact.nearest(exact.pages_after(self.catalog, upto), vector, limit)
         if not beside:
             return found
@@ -363,9 +371,10 @@ class Collection:
     def _ask_index(self, vector: NDArray[np.float32], limit: int) -> tuple[list[int], int]:
         """What Chroma finds, and the passage up to which that is complete.
 
-        An index that fails is mended and asked once more; where that cannot be done now, nothing
-        is found up to passage 0, and the catalog's own vectors are searched exactly instead. A
-        server that cannot be reached is left alone for a while.
+        An index that fails is opened anew, then made anew, and asked again; where that cannot be
+        done now, or does not help, nothing is found up to passage 0, and the catalog's own vectors
+        are searched exactly instead. What did not help, and a server that cannot be reached, is
+        left alone for a while.
         """
         if time.monotonic() < self._rests_until:
             return [], 0
@@ -373,27 +382,36 @@ class Collection:
             return self._ask_mended_index(vector, limit)
         except UnreachableError as error:
             _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
-            self._rests_until = time.monotonic() + self.home.rest_s
+            self._leave_alone()
             return [], 0
 
     def _ask_mended_index(self, vector: NDArray[np.float32], limit: int) -> tuple[list[int], int]:
         self._refresh_index()
-        if self._index is None:
-            return [], 0
-        try:
-            return self._index.nearest(vector, limit), self._upto
-        except UnreachableError:
-            raise
-        except CollectionError as error:
-            _LOG.warning("%s", error)
-        self._replace(*self._mended(failed=self._index_id))
-        try:
-            return (self._index.nearest(vector, limit), self._upto) if self._index else ([], 0)
-        except UnreachableError:
-            raise
-        except CollectionError as error:
-            _LOG.warning("%s", error)
-            return [], 0
+        for mend in (self._reopen, self._remake, self._leave_alone):
+            if self._index is None:
+                break
+            try:
+                return self._index.nearest(vector, limit), self._upto
+            except UnreachableError:
+                raise
+            except CollectionError as error:
+                _LOG.warning("%s", error)
+            mend()
+        return [], 0
+
+    def _reopen(self) -> None:
+        """Open the index anew: it may have failed for a lock, or for a server that was busy."""
+        self._replace(None, "", 0)
+        self._refresh_index()
+
+    def _remake(self) -> None:
+        """Make the index anew; one that fails although this process has just made it is kept."""
+        if self._index_id != self._remade_id:
+            self._replace(*self._mended(failed=self._index_id))
+            self._remade_id = self._index_id
+
+    def _leave_alone(self) -> None:
+        self._rests_until = time.monotonic() + self.home.rest_s
 
     def _refresh_index(self) -> None:
         """Open Chroma, or open it anew when another process wrote much or made it again."""

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import finalize
 
+from rag.store.apart import run_apart
+
 if TYPE_CHECKING:
     import numpy as np
     from filelock import BaseFileLock
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LOCK = ".lock"
-_TIMEOUT_S = 120
 _ASKING, _SILENT = b"\1", b"\0"
 _numbers = itertools.count(1)
 
@@ -58,7 +59,7 @@ class Note:
 
         try:
             if self._file is None:
-                lock = FileLock(f"{self._path}{_LOCK}")
+                lock = FileLock(f"{self._path}{_LOCK}", thread_local=False)
                 lock.acquire(timeout=0)
                 self._lock = lock
                 # Kept open: to empty and close a file costs milliseconds on some file systems.
@@ -100,20 +101,25 @@ def crashes(index: Path) -> bool:
 
 
 def _take_away(note: Path, lock: BaseFileLock) -> None:
-    for path in (note, Path(lock.lock_file)):
-        path.unlink(missing_ok=True)
+    # The lock's file goes after the lock was let go of, as Windows wants it; a name is never used
+    # again, so nobody waits for it.
+    _unlink(note)
     lock.release()
+    _unlink(Path(lock.lock_file))
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        _LOG.debug("%s stays: %s", path, error)
 
 
 def _dies(index: Path, note: Path) -> bool:
-    command = [sys.executable, "-m", "rag.store.crashes", str(index), str(note)]
     try:
-        done = subprocess.run(  # noqa: S603 (our own module, no shell)
-            command, capture_output=True, timeout=_TIMEOUT_S, check=False
-        )
+        return run_apart("rag.store.crashes", index, note).returncode != 0
     except subprocess.TimeoutExpired:
         return True
-    return done.returncode != 0
 
 
 def ask(index: Path, note: Path) -> None:

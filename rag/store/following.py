@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import CollectionError
 from rag.store.places import IndexHome, ServerPlace, new_place, noted_place
-from rag.store.soundness import open_sound
+from rag.store.soundness import misses, open_sound
 from rag.store.vectors import VectorIndex, erase
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Follower:
                 chroma_name=place.name if isinstance(place, ServerPlace) else "",
                 chroma_id=index.id,
                 indexed_upto=str(self.upto),
+                chroma_misses=str(misses(index, self._catalog, self.upto)),
             )
         except BaseException:
             index.close()

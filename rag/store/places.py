@@ -86,4 +86,6 @@ def noted_place(path: Path, home: IndexHome) -> ServerPlace | None:
     # Neither changes when the collection is renamed, or gets another owner or other permissions.
     identity = f"{key} {file.st_ino} {file.st_mtime_ns}"
     name = f"footnoted-{sha256(identity.encode()).hexdigest()[:32]}"
-    return ServerPlace(str(server), name, home.token, home.answer_s)
+    # A token that is meant for another server is not shown to this one.
+    token = home.token if home.server in (None, str(server)) else None
+    return ServerPlace(str(server), name, token, home.answer_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+_TRIES = 2  # a lock that somebody held, or a server that was busy, is no damage
 # So many stored vectors are looked for when an index is opened, each among as many.
 _SAMPLED = 16
 # Of a large index, whose graph is searched only in part, some may miss themselves by chance (0 of
@@ -36,22 +38,32 @@ def open_sound(catalog: Catalog, place: Place) -> VectorIndex | None:
     if isinstance(place, Path) and crashes(place):
         _LOG.warning("%s: Chroma crashed on it, so it is made again", place)
         return None
-    chroma_id, (least, most) = catalog.meta().get("chroma_id"), bounds(catalog)
-    try:
-        with ExitStack() as undo:
-            index = VectorIndex(place, create=False)
-            undo.callback(index.close)
-            held = index.count()
-            # Somebody may be writing: what holds before or after is enough.
-            least_now, most_now = bounds(catalog)
-            is_whole = min(least, least_now) <= held <= max(most, most_now)
-            if index.id == chroma_id and is_whole and _finds_its_own(index, catalog):
-                undo.pop_all()
-                return index
-    except UnreachableError:
-        raise
-    except CollectionError as error:
-        _LOG.warning("%s", error)
+    for _ in range(_TRIES):
+        try:
+            return _opened(catalog, place)
+        except UnreachableError:
+            raise
+        except CollectionError as error:
+            _LOG.warning("%s", error)
+    return None
+
+
+def _opened(catalog: Catalog, place: Place) -> VectorIndex | None:
+    marks, (least, most) = catalog.meta(), bounds(catalog)
+    with ExitStack() as undo:
+        index = VectorIndex(place, create=False)
+        undo.callback(index.close)
+        held = index.count()
+        # Somebody may be writing: what holds before or after is enough.
+        least_now, most_now = bounds(catalog)
+        is_whole = min(least, least_now) <= held <= max(most, most_now)
+        if (
+            index.id == marks.get("chroma_id")
+            and is_whole
+            and _finds_its_own(index, catalog, marks)
+        ):
+            undo.pop_all()
+            return index
     return None
 
 
@@ -64,18 +76,34 @@ def bounds(catalog: Catalog) -> tuple[int, int]:
     return catalog.passages_upto(upto), catalog.passages_ever_indexed()
 
 
-def _finds_its_own(index: VectorIndex, catalog: Catalog) -> bool:
-    """Whether stored vectors find themselves: of a graph that is lost Chroma says nothing."""
-    upto = int(catalog.meta().get("indexed_upto", 0))
-    missed = 0
-    for after in range(0, upto, upto // _SAMPLED + 1):
+def _finds_its_own(index: VectorIndex, catalog: Catalog, marks: Mapping[str, str]) -> bool:
+    """Whether stored vectors find themselves: of a graph that is lost Chroma says nothing.
+
+    ``marks`` are the catalog's from before the index was opened: it need not hold what came since.
+    """
+    upto = int(marks.get("indexed_upto", 0))
+    missed = misses(index, catalog, upto)
+    by_chance = _MISSES_BY_CHANCE if catalog.passages_upto(upto) > _SMALL else 0
+    if missed > by_chance + int(marks.get("chroma_misses", 0)):
+        _LOG.warning("%s: %d of %d passages miss themselves", index.place, missed, _SAMPLED)
+        return False
+    return True
+
+
+def misses(index: VectorIndex, catalog: Catalog, upto: int) -> int:
+    """How many of `_SAMPLED` passages with ids up to ``upto`` an index does not find.
+
+    A few may be lost to a new one already, where many texts are alike.
+    """
+    first, _ = catalog.vectors_after(0, 1)
+    below = first[0] - 1 if first else upto  # ids of vectors that were made anew begin high
+    missed, seen = 0, set[int]()
+    for after in range(below, upto, max(1, (upto - below) // _SAMPLED)):
         ids, vectors = catalog.vectors_after(after, 1)
-        if not ids or ids[0] > upto:
+        if not ids or ids[0] > upto or ids[0] in seen:
             continue
+        seen.add(ids[0])
         found = index.nearest(vectors[0], _SAMPLED)
         _, twins = catalog.vectors_after(found[0] - 1, 1) if found else ([], vectors[:0])
         missed += ids[0] not in found and not any(v @ vectors[0] > _SAME_COSINE for v in twins)
-    if missed > (_MISSES_BY_CHANCE if upto > _SMALL else 0):
-        _LOG.warning("%s: %d of %d passages do not find themselves", index.place, missed, _SAMPLED)
-        return False
-    return True
+    return missed

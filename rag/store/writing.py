@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# Pages (of 4 kB) that the log may grow to before they go into the file. A batch of records touches
+# pages all over a large catalog; at SQLite's own 1,000 each batch wrote all of them twice, and
+# committing took 40% longer at 300,000 papers.
+_LOG_PAGES = 8_000
 _FIELDS = ("year", "venue", "url", "doi", "arxiv_id")
 # How a change begins, is undone, and ends.
 _TRANSACTION = ("BEGIN IMMEDIATE", "ROLLBACK", "COMMIT")
@@ -62,6 +66,7 @@ class CatalogWriter:
         self._run: int | None = None
         self._rehearses = rehearse
         try:
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             if rehearse:
                 with database.in_words(path):
                     self._connection.execute("BEGIN IMMEDIATE")
@@ -225,12 +230,10 @@ def _set_meta(connection: sqlite3.Connection, marks: dict[str, str]) -> None:
     connection.executemany("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", marks.items())
 
 
-def _fingerprint(connection: sqlite3.Connection, stored: StoredPaper, sign: int) -> None:
+def _fingerprint(connection: sqlite3.Connection, change: int) -> None:
+    """Add the hash of a paper that came (see `paper_hash`), or take away that of one that went."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'fingerprint'").fetchone()
-    paper = stored.paper
-    total = (int(row[0], 16) if row else 0) + sign * paper_hash(
-        paper.id, paper.title, paper.abstract
-    )
+    total = (int(row[0], 16) if row else 0) + change
     _set_meta(connection, {"fingerprint": f"{total % 2**128:032x}"})
 
 
@@ -349,7 +352,7 @@ def _insert(connection: sqlite3.Connection, record: Record) -> int:
     number = int(cursor.lastrowid or 0)
     connection.execute("DELETE FROM redirects WHERE old_id = ?", (identity,))
     connection.execute("INSERT INTO unembedded(paper) VALUES (?)", (number,))
-    _fingerprint(connection, _load(connection, number), +1)
+    _fingerprint(connection, paper_hash(identity, record.title, record.abstract))
     return number
 
 
@@ -392,7 +395,8 @@ def _from_source(connection: sqlite3.Connection, number: int, source: str) -> bo
 
 
 def _replace_text(connection: sqlite3.Connection, stored: StoredPaper, record: Record) -> None:
-    _fingerprint(connection, stored, -1)
+    held = stored.paper
+    _fingerprint(connection, -paper_hash(held.id, held.title, held.abstract))
     connection.execute("DELETE FROM passages WHERE paper = ?", (stored.number,))
     connection.execute(
         "UPDATE papers SET title = ?, abstract = ?, sentences = ? WHERE number = ?",
@@ -404,7 +408,7 @@ def _replace_text(connection: sqlite3.Connection, stored: StoredPaper, record: R
         ),
     )
     connection.execute("INSERT OR IGNORE INTO unembedded(paper) VALUES (?)", (stored.number,))
-    _fingerprint(connection, _load(connection, stored.number), +1)
+    _fingerprint(connection, paper_hash(held.id, record.title, record.abstract))
 
 
 def _join(connection: sqlite3.Connection, kept: int, other: int) -> None:
@@ -431,7 +435,8 @@ def _join(connection: sqlite3.Connection, kept: int, other: int) -> None:
 
 
 def _forget(connection: sqlite3.Connection, stored: StoredPaper) -> None:
-    _fingerprint(connection, stored, -1)
+    held = stored.paper
+    _fingerprint(connection, -paper_hash(held.id, held.title, held.abstract))
     # Passages by hand: rows that go by cascade fire no triggers unless recursive ones are on.
     connection.execute("DELETE FROM passages WHERE paper = ?", (stored.number,))
     connection.execute("DELETE FROM papers WHERE number = ?", (stored.number,))
