@@ -73,7 +73,14 @@ class StorageError(CollectionError):
 
 
 class UnreachableError(StorageError):
-    """A Chroma server cannot be used now: it is down or silent, refuses, or is something else."""
+    """A Chroma server cannot be used now: it is down or silent, refuses, or is something else.
+
+    ``reason`` is the message without what to do about it.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DamagedError(CollectionError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -24,16 +23,18 @@ from rag.errors import (
     WeightsError,
 )
 from rag.ingest.identity import paper_hash
-from rag.store import database, last_backup, soundness
+from rag.settings import LOCAL
+from rag.store import database, soundness
 from rag.store.apart import TIMEOUT_S, run_apart
 from rag.store.collection import Collection
+from rag.store.commands import command, restoring
 from rag.store.places import Place, ServerPlace
 from rag.store.probe import look
 
 if TYPE_CHECKING:
     from rag.models.embedder import Embedder
 
-REBUILD = "footnoted rebuild"
+_IN_USE = "a process is writing at the moment: look again when it is done"
 _LOW_DISK_BYTES = 200 * 2**20
 
 
@@ -48,32 +49,43 @@ class Finding:
 
 
 def examine(collection: Collection, embedder: Embedder) -> Iterator[Finding]:
-    """Check a collection from the disk up; changes nothing. Yields findings as they are made."""
+    """Check a collection from the disk up; changes nothing. Yields findings as they are made.
+
+    While somebody writes to it, a finding says so, and papers that wait or an index that is not
+    level with the catalog count as well.
+    """
     yield _disk(collection.directory)
+    in_use = collection.is_written_to
+    if in_use:
+        yield Finding("writer", True, _IN_USE)
     for check in (_catalog_file, _full_text, _papers, _vectors, _waiting, _embedder, _chroma):
         try:
-            yield check(collection, embedder)
+            found = check(collection, embedder)
         except RagError as error:
             name = check.__name__.strip("_").replace("_", " ")
-            yield Finding(name, False, str(error), _remedy(error, collection.directory))
+            said = error.reason if isinstance(error, UnreachableError) else str(error)
+            found = Finding(name, False, said, _remedy(error, collection.directory))
+        else:
+            in_flux = check in (_waiting, _chroma) and not found.well
+            if in_flux and (in_use or collection.is_written_to):
+                found = Finding(found.check, True, f"{found.detail}; a writer is at work")
+        yield found
 
 
-def restoring(directory: Path) -> str:
-    """The command that restores a collection from its last backup, if that is known."""
-    file = last_backup.last(directory)
-    named = "FILE" if file is None else shlex.quote(str(file))
-    place = shlex.quote(str(directory.resolve()))
-    restored = f"footnoted restore {named} --force --collection {place}"
-    if file is None:
-        return f"{restored} with a backup of yours, or move it away and add your files again"
-    return restored
+def _stale(collection: Collection, check: str, detail: str) -> Finding:
+    """What is well again when the indexes are made again."""
+    return Finding(check, False, detail, command("rebuild", collection.directory))
+
+
+def _embedding(directory: Path) -> str:
+    return command("rebuild", directory, "--embed")
 
 
 def _remedy(error: RagError, directory: Path) -> str:
     if isinstance(error, EmbedderMismatchError):
-        return f"{REBUILD} --embed, or choose the other embedder with --embedder"
+        return f"choose the other embedder with --embedder, or {_embedding(directory)}"
     if isinstance(error, UnreachableError):
-        return f"start the Chroma server, or {REBUILD} --chroma local"
+        return f"start the Chroma server, or {command('rebuild', directory, '--chroma', LOCAL)}"
     if isinstance(error, EndpointError):
         return "check the endpoint's address and key, and that it is running"
     if isinstance(error, WeightsError):
@@ -136,7 +148,7 @@ def _full_text(collection: Collection, _: Embedder) -> Finding:
     except sqlite3.DatabaseError as error:
         if "locked" in str(error):
             return Finding("full-text index", True, "not looked at: a writer is at work")
-        return Finding("full-text index", False, str(error), REBUILD)
+        return _stale(collection, "full-text index", str(error))
     finally:
         connection.close()
     return Finding("full-text index", True, "matches the papers")
@@ -150,7 +162,12 @@ def _papers(collection: Collection, _: Embedder) -> Finding:
         for start, stop in held.spans:
             if not end <= start < stop <= len(held.paper.abstract):
                 detail = f"paper {held.paper.id}: sentence {start}-{stop} lies outside its abstract"
-                return Finding("sentences", False, detail, f"footnoted remove {held.paper.id}")
+                return Finding(
+                    "sentences",
+                    False,
+                    detail,
+                    command("remove", collection.directory, held.paper.id),
+                )
             end = stop
     changed = collection.catalog.meta().get("fingerprint", "") != before
     if before and not changed and f"{total % 2**128:032x}" != before:
@@ -170,7 +187,7 @@ def _vectors(collection: Collection, embedder: Embedder) -> Finding:
     )
     if missing or wrong:
         detail = f"{missing} passages without a vector, {wrong} of another dimension"
-        return Finding("vectors", False, detail, f"{REBUILD} --embed")
+        return Finding("vectors", False, detail, _embedding(collection.directory))
     return Finding("vectors", True, f"one of dimension {embedder.dimension} a passage")
 
 
@@ -178,7 +195,7 @@ def _waiting(collection: Collection, _: Embedder) -> Finding:
     waiting = collection.catalog.counts()["unembedded"]
     if waiting:
         detail = f"{waiting:,} papers are searched by words only until they are embedded"
-        return Finding("embedding", False, detail, REBUILD)
+        return _stale(collection, "embedding", detail)
     return Finding("embedding", True, "no paper waits")
 
 
@@ -198,20 +215,20 @@ def _chroma(collection: Collection, _: Embedder) -> Finding:
     if isinstance(place, Path) and not os.access(collection.directory, os.W_OK):
         return Finding("chroma", True, "not looked at: read-only, so search is exact")
     if isinstance(place, Path) and not place.exists():
-        return Finding("chroma", False, f"{place} is missing", REBUILD)
+        return _stale(collection, "chroma", f"{place} is missing")
     found = _looked(place)
     if "error" in found:
-        return Finding("chroma", False, str(found["error"]), REBUILD)
+        return _stale(collection, "chroma", str(found["error"]))
     if found["id"] != meta.get("chroma_id"):
-        return Finding("chroma", False, "it is not the index that the catalog knows", REBUILD)
+        return _stale(collection, "chroma", "it is not the index that the catalog knows")
     if not expected <= int(str(found["count"])) <= most:
         detail = f"{found['count']} vectors, the catalog has {expected}"
-        return Finding("chroma", False, detail, REBUILD)
+        return _stale(collection, "chroma", detail)
     if behind:
-        return Finding("chroma", False, f"{behind} passages behind the catalog", REBUILD)
+        return _stale(collection, "chroma", f"{behind} passages behind the catalog")
     index = soundness.open_sound(collection.catalog, place)
     if index is None:
-        return Finding("chroma", False, "it does not find what it holds", REBUILD)
+        return _stale(collection, "chroma", "it does not find what it holds")
     index.close()
     where = f" at {place}" if isinstance(place, ServerPlace) else ""
     return Finding("chroma", True, f"{expected:,} vectors{where}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import sqlite3
 import threading
@@ -25,6 +26,7 @@ from rag.errors import SettingError, StorageError, UnreachableError
 from rag.health import Finding, examine
 from rag.schema import Record
 from rag.store.collection import CHROMA, Collection
+from rag.store.commands import command
 from rag.store.places import OWN_DIRECTORY, IndexHome, ServerPlace, new_place
 from rag.store.vectors import VectorIndex, erase
 from tests.chroma_server import ChromaServer, Gateway, free_port
@@ -384,16 +386,16 @@ class TestTrouble:
                 assert "searching without Chroma" in caplog.text
                 with pytest.raises(UnreachableError, match="cannot be reached") as told:
                     put(collection, NEW)
-                for said in (server.url, "rebuild --chroma local", "Nothing is lost"):
+                at_home = command("rebuild", collection.directory, "--chroma", "local")
+                for said in (server.url, at_home, "Nothing is lost"):
                     assert said in str(told.value)
                 added = collection.catalog.find("New")
                 assert added is not None
                 assert nearest_ids(collection, "neutrinos ice", 1) == [added.paper.id]
                 finding = chroma_finding(collection)
                 assert "cannot be reached" in finding.detail
-                assert finding.remedy == (
-                    "start the Chroma server, or footnoted rebuild --chroma local"
-                )
+                assert at_home not in finding.detail
+                assert finding.remedy == f"start the Chroma server, or {at_home}"
                 server.start()
                 assert chroma_finding(collection).detail == "1 passages behind the catalog"
                 put(collection, Record("More", "Zebrafish swim.", source="n"))
@@ -403,14 +405,20 @@ class TestTrouble:
         finally:
             server.stop()
 
-    def test_a_dead_server_is_left_for_a_place_at_home(self, tmp_path: Path) -> None:
+    def test_a_dead_server_is_left_for_a_place_at_home(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         server = ChromaServer(tmp_path / "data")
         server.start()
         try:
             with closing(filled(tmp_path / "papers", on(server))) as collection:
                 expected, left = nearest_ids(collection, QUESTION), name_of(collection)
                 server.stop()
+                caplog.clear()
                 collection.rebuild(StandInEmbedder(), home=OWN_DIRECTORY)
+                [line] = caplog.messages
+                assert line.endswith(f"so it keeps {left}, which nobody uses")
+                assert "footnoted rebuild" not in line
                 assert chroma_finding(collection).detail == "7 vectors"
                 assert nearest_ids(collection, QUESTION) == expected
                 server.start()
@@ -426,7 +434,7 @@ class TestTrouble:
             expected, lost = nearest_ids(collection, QUESTION), name_of(collection)
             chroma.drop(lost)
             assert "has no index of use" in chroma_finding(collection).detail
-            assert chroma_finding(collection).remedy == "footnoted rebuild"
+            assert chroma_finding(collection).remedy == command("rebuild", tmp_path)
             if reopened:
                 collection.close()
             assert nearest_ids(collection, QUESTION) == expected
@@ -444,7 +452,7 @@ class TestTrouble:
             chroma.drop(name)
             path = "/api/v2/tenants/default_tenant/databases/default_database/collections"
             httpx.post(chroma.url + path, json={"name": name}, timeout=30).raise_for_status()
-            assert chroma_finding(collection).remedy == "footnoted rebuild"
+            assert chroma_finding(collection).remedy == command("rebuild", tmp_path)
             with closing(Collection(tmp_path, create=False)) as reader:
                 assert nearest_ids(reader, QUESTION) == expected
                 assert name_of(reader) != name
@@ -498,14 +506,24 @@ class TestTrouble:
                 assert nearest_ids(reader, QUESTION)[0] == expected[0]
                 assert len(gateway.requests) > asked, "it answered a writer: it is asked again"
 
-    def test_a_first_index_that_cannot_be_made_leaves_what_was_added(self, tmp_path: Path) -> None:
+    def test_nothing_is_made_for_a_server_that_is_not_there(self, tmp_path: Path) -> None:
         home = IndexHome(f"http://127.0.0.1:{free_port()}")
-        with closing(Collection(tmp_path, create=True, home=home)) as collection:
+        with pytest.raises(UnreachableError, match="cannot be reached"):
+            Collection(tmp_path / "papers", create=True, home=home)
+        assert not (tmp_path / "papers").exists()
+
+    def test_a_first_index_that_cannot_be_made_leaves_what_was_added(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        home = IndexHome(f"http://127.0.0.1:{free_port()}")
+        Collection(tmp_path, create=True).close()
+        with closing(Collection(tmp_path, create=False, home=home)) as collection:
             with pytest.raises(StorageError, match="cannot be reached"):
                 put(collection, *PAPERS)
             assert collection.catalog.counts() == {"papers": 3, "passages": 7, "unembedded": 0}
             assert len(nearest_ids(collection, QUESTION)) == 3
             collection.rebuild(StandInEmbedder(), home=OWN_DIRECTORY)
+            assert caplog.messages == [], "no index was left there"
             assert chroma_finding(collection).detail == "7 vectors"
             assert [path.name for path in (tmp_path / CHROMA).iterdir()] == ["1"]
 
@@ -579,6 +597,17 @@ class TestTheToken:
                 assert TOKEN not in chroma_finding(collection).detail
         assert TOKEN not in caplog.text
 
+    def test_it_is_not_shown_to_a_server_that_it_is_not_meant_for(
+        self, tmp_path: Path, chroma: ChromaServer
+    ) -> None:
+        with Gateway("pass", chroma.url) as gateway:
+            filled(tmp_path, IndexHome(gateway.url)).close()
+            meant = IndexHome(chroma.url, token=TOKEN)
+            with closing(Collection(tmp_path, create=False, home=meant)) as collection:
+                collection.index_anew()
+                nearest_ids(collection, QUESTION)
+            assert {given for _, _, given in gateway.requests} == {None}
+
 
 class TestTheCommand:
     def test_a_collection_is_made_moved_and_asked_by_command(
@@ -593,12 +622,12 @@ class TestTheCommand:
         assert chroma.url in fine(footnoted(tmp_path, "doctor"))
         done = footnoted(tmp_path, "add", str(file), "--chroma", "local")
         assert fine(done, 1) == ""
-        assert f"is on {chroma.url}; move it with" in done.stderr
-        assert "'footnoted rebuild --chroma local'" in done.stderr
-        fine(footnoted(tmp_path, "rebuild", "--chroma", "local"))
+        assert f"is on {chroma.url}; leave --chroma out, or move it" in done.stderr
+        told = done.stderr[done.stderr.index("footnoted rebuild") :]
+        fine(footnoted(tmp_path, *shlex.split(told)[1:]))
         assert chroma.names() == before
         done = footnoted(tmp_path, "add", str(file), "--chroma", chroma.url)
-        assert f"'footnoted rebuild --chroma {chroma.url}'" in done.stderr
+        assert f"footnoted rebuild --chroma {chroma.url} --collection " in done.stderr
         assert "1 unchanged" in fine(footnoted(tmp_path, "add", str(file), "--chroma", "local"))
 
     def test_the_environment_decides_for_new_collections_only(
@@ -624,7 +653,7 @@ class TestTheCommand:
             assert isinstance(assistant._collection.place, ServerPlace)
             assistant.rebuild(chroma="local")
             assert isinstance(assistant._collection.place, Path)
-        with pytest.raises(SettingError, match="is in a directory of its own; move it with"):
+        with pytest.raises(SettingError, match="is in a directory of its own; leave --chroma out"):
             Assistant.open(tmp_path / "new", embedder=embedder, environ={}, chroma=chroma.url)
 
     def test_a_dead_server_ends_an_add_in_one_line(self, tmp_path: Path) -> None:
@@ -638,6 +667,5 @@ class TestTheCommand:
         [line] = done.stderr.splitlines()
         assert f"the Chroma server at {url} cannot be reached" in line
         assert TOKEN not in line
-        assert "Minds" in fine(footnoted(tmp_path, "search", "theory of mind"))
-        assert "1 unchanged" in fine(footnoted(tmp_path, "add", str(file)))
-        assert "1 vectors" in fine(footnoted(tmp_path, "doctor"))
+        assert "no collection was made" in line
+        assert not (tmp_path / "sample").exists()

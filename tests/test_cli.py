@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from tests.makers import ROOT, SAMPLE
+from eval.standin import StandInEmbedder
+from rag.store.collection import LOCK, Collection
+from tests.makers import PAPERS, ROOT, SAMPLE
+from ui.cli import parser, to_go_on
+from ui.terminal import warnings_shown
 
 OFFLINE = Path(__file__).parent / "offline"
 
@@ -37,6 +46,36 @@ def footnoted(
         check=False,
         timeout=120,
     )
+
+
+def in_terminal(home: Path, *arguments: str) -> tuple[int, str]:
+    """Run the command with a terminal as standard error; its exit code and what is seen there."""
+    leader, follower = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "ui", *arguments],
+        env={
+            **os.environ,
+            "FOOTNOTED_HOME": str(home),
+            "FOOTNOTED_COLLECTION": "sample",
+            "PYTHONPATH": f"{OFFLINE}:{ROOT}",
+            "TERM": "xterm",
+            "COLUMNS": "150",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    )
+    os.close(follower)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:  # Linux says EIO when the other end is closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(leader)
+    return running.wait(), seen.decode()
 
 
 def fine(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
@@ -228,31 +267,11 @@ def test_ctrl_c_while_adding_says_what_stays(tmp_path: Path) -> None:
 
 def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_text('{"title": "Fine", "abstract": "This one is fine."}\n')
-    leader, follower = pty.openpty()
-    writer = subprocess.Popen(
-        [sys.executable, "-m", "ui", "add", str(tmp_path / "one.jsonl")],
-        env={
-            **os.environ,
-            "FOOTNOTED_HOME": str(tmp_path),
-            "TERM": "xterm",
-            "PYTHONPATH": str(ROOT),
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=follower,
-    )
-    os.close(follower)
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(leader, 4096)
-        except OSError:  # Linux says EIO when the other end is closed
-            break
-        if not chunk:
-            break
-        seen += chunk
-    assert writer.wait() == 0
-    assert b"embedding papers" in seen
-    assert b"1/1" in seen
+    code, seen = in_terminal(tmp_path, "add", str(tmp_path / "one.jsonl"))
+    assert code == 0
+    assert "embedding papers" in seen
+    assert "1/1" in seen
+    assert re.search(r"\d:\d\d:\d\d gone", seen)
 
 
 @pytest.mark.parametrize("command", ["chat", "ask"])
@@ -365,7 +384,9 @@ def test_a_home_of_an_unknown_user_is_named(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_no_trouble(sample_home: Path) -> None:
     odd = os.fsdecode(b"\xff\xfe")
     for option in ("--author", "--venue", "--source"):
-        assert fine(footnoted(sample_home, "papers", option, odd)) == ""
+        done = footnoted(sample_home, "papers", option, odd)
+        assert fine(done) == ""
+        assert done.stderr == "footnoted: no paper is held that fits\n"
     for command in ("show", "remove"):
         fine(footnoted(sample_home, command, odd), 1)
     fine(footnoted(sample_home, "search", f"{odd} learning"))
@@ -397,6 +418,90 @@ def test_a_mixed_add_exits_with_0_and_its_help_says_so(tmp_path: Path) -> None:
     assert "1 added, 1 skipped" in fine(done)
     out = " ".join(fine(footnoted(tmp_path, "add", "--help")).split())
     assert "exits with 0 if anything could be read" in out
+
+
+def test_a_path_that_does_not_exist_stops_an_add_and_its_help_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"title": "T", "abstract": "Fine."}\n')
+    home = tmp_path / "home"
+    fine(footnoted(home, "add", str(tmp_path / "a.jsonl"), str(tmp_path / "nowhere")), 1)
+    assert not home.exists()
+    out = " ".join(fine(footnoted(tmp_path, "add", "--help")).split())
+    assert "A path that does not exist stops it before anything is read." in out
+
+
+def test_an_add_says_how_many_papers_it_embedded_that_waited(tmp_path: Path) -> None:
+    with (
+        closing(Collection(tmp_path / "sample", create=True)) as collection,
+        collection.writing(StandInEmbedder()) as writing,
+    ):
+        writing.catalog.put(PAPERS)
+    (tmp_path / "a.jsonl").write_text('{"title": "T", "abstract": "Fine."}\n')
+    for waited in (True, False):
+        out = fine(footnoted(tmp_path, "add", str(tmp_path / "a.jsonl")))
+        assert ("\nembedded 3 papers that waited\n" in out) == waited
+        assert f"\n4 papers in {tmp_path}" in out
+
+
+def test_a_second_writer_says_that_it_waits(tmp_path: Path) -> None:
+    Collection(tmp_path / "sample", create=True).close()
+    (tmp_path / "a.jsonl").write_text('{"title": "T", "abstract": "Fine."}\n')
+    with FileLock(tmp_path / "sample" / LOCK):
+        second = subprocess.Popen(
+            [sys.executable, "-m", "ui", "add", "--quiet", str(tmp_path / "a.jsonl")],
+            env={
+                **os.environ,
+                "FOOTNOTED_HOME": str(tmp_path),
+                "FOOTNOTED_COLLECTION": "sample",
+                "PYTHONPATH": f"{OFFLINE}:{ROOT}",
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert second.stderr is not None
+        told = second.stderr.readline()
+    _, more = second.communicate(timeout=60)
+    where = tmp_path / "sample"
+    assert told == f"footnoted: waiting for another process that writes to {where}\n"
+    assert (second.returncode, more) == (0, "")
+
+
+def test_one_paper_is_not_called_papers(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"title": "T", "abstract": "Fine."}\n')
+    out = fine(footnoted(tmp_path, "add", str(tmp_path / "a.jsonl")))
+    assert f"\n1 paper in {tmp_path}" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("rebuild --embed", "'footnoted rebuild' goes on"),
+        ("rebuild -c 'a b' --embed", "'footnoted rebuild --collection 'a b'' goes on"),
+        ("rebuild --embed --embedder bundled", "run the same command, without --embed, to go on"),
+        ("rebuild --chroma local", "is kept: run the same command to go on"),
+        ("add x", "what was added so far stays, run the same command to go on"),
+        ("import x", "what was added so far stays, run the same command to go on"),
+        ("fetch arxiv x", "what was added so far stays, run the same command to go on"),
+        ("add x --dry-run", ""),
+        ("export csv", ""),
+    ],
+)
+def test_an_interruption_says_what_goes_on(given: str, said: str) -> None:
+    told = to_go_on(parser().parse_args(shlex.split(given)))
+    assert told.endswith(said)
+    assert bool(told) == bool(said)
+
+
+def test_what_the_library_warns_of_is_shown_as_text_while_a_command_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log = logging.getLogger("rag.store.anything")
+    with warnings_shown():
+        log.warning("waiting for another process that writes to %s", "a\x1bb")
+        log.info("nobody is told")
+    expected = "footnoted: waiting for another process that writes to a\\x1bb\n"
+    assert capsys.readouterr().err == expected
+    assert logging.getLogger("rag").handlers == []
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:

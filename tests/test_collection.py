@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from eval.standin import StandInEmbedder
 from rag.adding import embed_waiting
+from rag.backup.saving import back_up
 from rag.errors import (
     DamagedError,
     EmbedderMismatchError,
@@ -27,6 +29,7 @@ from rag.errors import (
 from rag.schema import Filters, Passage, Record
 from rag.store.catalog import matrix
 from rag.store.collection import CHROMA, Collection
+from rag.store.commands import command
 from rag.store.database import FILE_NAME
 from rag.store.places import IndexHome
 from rag.store.soundness import misses, open_sound
@@ -254,7 +257,11 @@ class TestChromaFollowing:
         "damage", ["deleted", "emptied", "garbage", "foreign", "table dropped", "a file"]
     )
     def test_a_lost_or_damaged_index_is_made_again_without_embedding(
-        self, collection: Collection, tmp_path: Path, damage: str
+        self,
+        collection: Collection,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        damage: str,
     ) -> None:
         put(collection, *PAPERS)
         expected = nearest_ids(collection, "theory of mind beliefs")
@@ -280,11 +287,29 @@ class TestChromaFollowing:
             shutil.copytree(other.directory / CHROMA, chroma)
         again = Collection(collection.directory, create=False)
         assert nearest_ids(again, "theory of mind beliefs") == expected
+        assert caplog.messages == [
+            f"the index of {collection.directory} is missing or damaged; it is made again"
+        ]
         again.close()
         assert (
             nearest_ids(Collection(collection.directory, create=False), "theory of mind beliefs")
             == expected
         )
+
+    def test_a_damaged_index_that_cannot_be_made_again_now_is_told_once(
+        self, collection: Collection, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        put(collection, *PAPERS)
+        expected = nearest_ids(collection, "theory of mind beliefs")
+        collection.close()
+        shutil.rmtree(collection.chroma)
+        reader = Collection(collection.directory, create=False)
+        with collection._locked(timeout_s=1.0):
+            assert nearest_ids(reader, "theory of mind beliefs") == expected
+        [line] = caplog.messages
+        assert "another process is writing to it" in line
+        assert line.endswith(f"mend it: {command('rebuild', collection.directory)}")
+        reader.close()
 
     def test_rebuild_makes_both_indexes_again(self, collection: Collection) -> None:
         put(collection, *PAPERS)
@@ -460,6 +485,39 @@ class TestRefusing:
             Collection(collection.directory, create=False).writing(StandInEmbedder(), 0.05),
         ):
             pass
+
+    def test_a_writer_that_waits_says_so_once(
+        self,
+        collection: Collection,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr("rag.store.collection.SILENT_S", 0.01)
+        with (
+            collection.writing(StandInEmbedder()),
+            pytest.raises(LockedError, match=r"waited 0\.05 s"),
+            Collection(collection.directory, create=False).writing(StandInEmbedder(), 0.05),
+        ):
+            pass
+        assert caplog.messages == [
+            f"waiting for another process that writes to {collection.directory}"
+        ]
+
+    @pytest.mark.parametrize("create", [False, True])
+    def test_where_only_the_catalog_is_gone_the_last_backup_is_named(
+        self, collection: Collection, tmp_path: Path, create: bool
+    ) -> None:
+        put(collection, *PAPERS)
+        collection.close()
+        file = tmp_path / "mine of today.zip"
+        back_up(collection.directory, file)
+        (collection.directory / FILE_NAME).unlink()
+        with pytest.raises(NoCollectionError, match=r"the catalog of .* is gone") as told:
+            Collection(collection.directory, create=create)
+        said = str(told.value)
+        assert shlex.split(said[said.index("footnoted restore") :]) == [
+            "footnoted", "restore", str(file), "--collection", str(collection.directory)
+        ]  # fmt: skip
 
     def test_a_missing_collection_is_not_made_by_reading(self, tmp_path: Path) -> None:
         with pytest.raises(NoCollectionError, match="footnoted add"):

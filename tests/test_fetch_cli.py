@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,26 @@ def test_papers_of_days_are_added_and_a_refused_day_is_named(
 def test_nothing_found_is_said(tmp_path: Path, server: PapersServer) -> None:
     server.papers = []
     assert fine(run(tmp_path, server, *QUERY)).startswith("the source has no such papers")
+
+
+def test_a_source_that_is_asked_again_is_said_on_standard_error(
+    tmp_path: Path, server: PapersServer
+) -> None:
+    server.troubles.append("503")
+    done = run(tmp_path, server, *QUERY)
+    assert fine(done).startswith("3 added (")
+    assert "arXiv (127.0.0.1): HTTP 503 Service Unavailable" in done.stderr
+    assert re.search(r"; trying again in \d s, 2 of 5$", done.stderr, re.MULTILINE)
+
+
+def test_a_terminal_shows_that_it_reads_before_the_first_answer(
+    tmp_path: Path, server: PapersServer
+) -> None:
+    server.troubles.append("error-400")
+    as_terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "FOOTNOTED_ARXIV_URL": server.arxiv}
+    done = footnoted(tmp_path, *QUERY, **as_terminal)
+    fine(done, 1)
+    assert "reading   papers" in done.stderr
 
 
 def test_a_query_that_arxiv_does_not_take_ends_in_one_line(

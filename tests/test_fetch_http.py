@@ -173,6 +173,22 @@ def test_a_refusal_gives_the_reason_of_the_other_side(server: PapersServer) -> N
         client.get(ASKED, length)
 
 
+def test_before_it_asks_again_it_says_why_and_when(
+    server: PapersServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.troubles.extend(["503", "429-after-7", "503"])
+    with (
+        client_of(server.arxiv, Clock(), tries=3) as client,
+        pytest.raises(FetchError, match="asked 3 times"),
+    ):
+        client.get(ASKED, length)
+    first, second = [record.getMessage() for record in caplog.records if "rag." in record.name]
+    assert first.startswith("arXiv (127.0.0.1): HTTP 503 Service Unavailable")
+    assert first.endswith("; trying again in 2 s, 2 of 3")  # 1.5 s
+    assert second.startswith("arXiv (127.0.0.1): HTTP 429 Too Many Requests")
+    assert second.endswith("; trying again in 7 s, 3 of 3")
+
+
 def test_nobody_at_the_address_is_tried_again_and_told(server: PapersServer) -> None:
     clock = Clock()
     with (

@@ -157,8 +157,8 @@ def test_what_came_before_a_failure_stays_and_the_same_fetch_goes_on_there(
     server.troubles.extend(["fine", "503", "503"])
     with pytest.raises(
         FetchError,
-        match=r"in vain: HTTP 503 .* Before that: 100 added .*; run the same command again to go "
-        "on after 100 papers",
+        match=r"in vain: HTTP 503 .* Before that: 100 added .*; run the same command later, it "
+        "goes on after 100 papers, where it stopped$",
     ):
         fetch(collection, server)
     assert counts(collection) == (100, 0)
@@ -172,11 +172,11 @@ def test_what_came_before_a_failure_stays_and_the_same_fetch_goes_on_there(
     assert counts(collection) == (250, 0)
 
 
-def test_a_failure_at_once_says_to_try_later_and_a_refusal_does_not(
+def test_a_failure_at_once_says_to_run_it_later_and_a_refusal_does_not(
     collection: Collection, server: PapersServer
 ) -> None:
     server.troubles.extend(["503", "503", "error"])
-    with pytest.raises(FetchError, match=r"HTTP 503 .*; try again later$"):
+    with pytest.raises(FetchError, match=r"HTTP 503 .*; run the same command later$"):
         fetch(collection, server)
     with pytest.raises(RefusedError, match="arXiv says") as got:
         fetch(collection, server)

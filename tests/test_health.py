@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,38 @@ def test_each_damage_is_found_with_its_remedy(
     found = bad(collection)
     assert check in found
     assert remedy in found[check].remedy
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("INSERT INTO unembedded VALUES (1)", "embedding"),
+        ("UPDATE meta SET value = '3' WHERE key = 'indexed_upto'", "chroma"),
+    ],
+)
+def test_what_is_in_flux_while_somebody_writes_is_no_damage(
+    collection: Collection, statement: str, check: str
+) -> None:
+    sql(statement)(collection)
+    sql("DELETE FROM vectors WHERE passage = 1")(collection)
+    other = Collection(collection.directory, create=False)
+    with other._locked(timeout_s=1.0):
+        found = {each.check: each for each in examine(collection, StandInEmbedder())}
+    assert "look again when it is done" in found["writer"].detail
+    assert found[check].well
+    assert "a writer is at work" in found[check].detail
+    assert not found["vectors"].well, "a passage is never without its vector"
+    assert check in bad(collection)
+    assert "writer" not in {each.check for each in examine(collection, StandInEmbedder())}
+
+
+def test_a_remedy_is_a_command_for_this_very_collection(tmp_path: Path) -> None:
+    collection = Collection(tmp_path / "my own; papers", create=True)
+    put(collection, *PAPERS)
+    sql("INSERT INTO unembedded VALUES (1)")(collection)
+    remedy = bad(collection)["embedding"].remedy
+    directory = str(collection.directory)
+    assert shlex.split(remedy) == ["footnoted", "rebuild", "--collection", directory]
 
 
 def test_a_missing_or_crashing_index_is_found(collection: Collection, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from rag.ingest.archives import MAX_MEMBERS
 from rag.ingest.reading import read_papers
 from rag.ingest.text import RATIO_FREE_BYTES, expansion_limit
 from rag.schema import BadRecord, Record
+from tests.backups import made
 from tests.formats import split
 
 TABLE = "title,abstract\nOne,A.\nTwo,B.\n"
@@ -60,7 +61,7 @@ def test_each_member_is_read_as_a_file(tmp_path: Path) -> None:
     assert records[0].source == "all.zip/2024/a.csv"
     assert [str(item)[:45] for item in bad] == [
         "all.zip/notes.pdf: a PDF: export its title an",
-        "all.zip/größe.txt: in no known format. Known ",
+        "all.zip/größe.txt: in no format that is read;",
     ]
 
 
@@ -128,6 +129,32 @@ def test_a_document_that_is_an_archive_says_what_it_is(
 ) -> None:
     path = archive(tmp_path / "a.docx", ("[Content_Types].xml", "<x/>"), (member, "<x/>"))
     assert refusal(path) == f"a.docx {says}"
+
+
+def test_what_footnoted_packed_names_the_command_for_it(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with made(tmp_path / "papers") as assistant:
+        backup = assistant.backup(tmp_path / "in" / "b.zip").file
+        shared = assistant.export_collection(tmp_path / "in" / "s.zip").file
+    assert refusal(backup) == "b.zip is a backup: use 'footnoted restore' with it"
+    assert refusal(shared) == "s.zip is an exported collection: use 'footnoted import' with it"
+    archive(tmp_path / "in" / "a.zip", ("a.csv", TABLE))
+    records, bad = split(tmp_path / "in")
+    assert [record.source for record in records] == ["in/a.zip/a.csv"] * 2
+    assert [str(item) for item in bad] == [
+        "in/b.zip: a backup: use 'footnoted restore' with it",
+        "in/s.zip: an exported collection: use 'footnoted import' with it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "manifest", ["", "[]", "[" * 100_000, "{}", '{"kind": ["x"]}', '{"kind": "footnoted sum"}']
+)
+def test_another_manifest_is_a_member_like_any_other(tmp_path: Path, manifest: str) -> None:
+    path = archive(tmp_path / "a.zip", ("manifest.json", manifest), ("a.csv", TABLE))
+    records, bad = split(path)
+    assert [record.title for record in records] == ["One", "Two"]
+    assert [item.place.file for item in bad] == ["a.zip/manifest.json"]
 
 
 def test_an_empty_archive_says_so(tmp_path: Path) -> None:

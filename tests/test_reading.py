@@ -20,6 +20,7 @@ from rag.ingest.formats import recognised
 from rag.ingest.reading import read_papers
 from rag.ingest.text import open_text
 from rag.schema import BadRecord, Record
+from tests.makers import ROOT
 
 PAPER = {"title": "Über Größe", "abstract": "Wir zeigen, dass die Ästhetik schön ist – “wirklich”."}
 TABLE = f'title,abstract\n{PAPER["title"]},"{PAPER["abstract"]}"\n'
@@ -86,7 +87,7 @@ def test_an_odd_byte_in_utf8_is_read_as_windows_1252(tmp_path: Path) -> None:
         (b"(\xb5/\xfdxyz", "is compressed with zstd: unpack it (gzip is read as it is)"),
         (b"\x1f\x8b\x08broken", "cannot be read: the compressed file is damaged"),
         (b"\x1f\x8b", "cannot be read: the compressed file is damaged"),
-        (b"Just some prose.\n\nAnd more of it.", "is in no known format. Known are: "),
+        (b"Just some prose.\n\nAnd more of it.", "is in no format that is read; see README, 'What"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_what_it_is_and_what_to_do(
@@ -98,6 +99,48 @@ def test_a_file_that_cannot_be_used_says_what_it_is_and_what_to_do(
     assert str(caught.value).startswith(f"a.txt {says}")
     (line,) = bad(path.parent)
     assert line.startswith(f"folder/a.txt: {says.removeprefix('is ')}")
+
+
+@pytest.mark.parametrize(
+    ("content", "lacks"),
+    [
+        (
+            "name,summary\nA paper,Some text.\n",
+            ": it needs a column named title and one named abstract, and has name, summary",
+        ),
+        (
+            "A title, of a paper\n\nToo short, all in all.\n",
+            ": plain text needs a title, an empty line, and 100 characters or more in sentences",
+        ),
+        ("<!DOCTYPE html>\n<html><body>[A page]</body></html>", ""),
+        ("name\nA paper\n", ""),
+        ("name,\nA,B\n", ""),
+        ('"name,summary\nA,B\n', ""),
+    ],
+)
+def test_a_file_of_no_known_format_says_what_it_lacks(
+    tmp_path: Path, content: str, lacks: str
+) -> None:
+    path = write(tmp_path / "a", content.encode())
+    expected = f"a is in no format that is read{lacks}; see README, 'What it reads'"
+    with pytest.raises(FileError) as caught:
+        list(read_papers(path))
+    assert str(caught.value) == expected
+    assert "\n## What it reads\n" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "before", ["", "<?xml version='1.0'?>\n<!-- [1] -->\n"], ids=["bare", "after a comment"]
+)
+def test_xml_of_no_known_format_that_declares_entities_is_refused_as_such(
+    tmp_path: Path, before: str
+) -> None:
+    text = f'{before}<!DOCTYPE lolz [<!ENTITY lol "lol">]><lolz>&lol;</lolz>'
+    path = write(tmp_path / "folder" / "a.xml", text.encode())
+    with pytest.raises(FileError, match=r"^a\.xml is refused: its DOCTYPE holds declarations"):
+        list(read_papers(path))
+    (line,) = bad(path.parent)
+    assert line.startswith("folder/a.xml: refused: its DOCTYPE holds declarations")
 
 
 def test_a_file_that_expands_too_far_is_refused_after_what_was_read(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE, DECLINED, INTERRUPTED = 0, 1, 2, 3, 130
 COLLECTION = "collection"
 EXPORT_FORMATS = ("bibtex", "ris", "csl-json", "csv", "markdown", "jsonl", "json")
-
-# What these did before an interruption stays.
-_GO_ON = (["add"], ["fetch"], ["import"], ["rebuild"])
 
 _DESCRIPTION = """\
 Answers questions over a collection of paper abstracts. Every sentence of an answer carries a
@@ -41,14 +39,14 @@ environment:
   FOOTNOTED_EMBEDDER    what turns text into vectors when --embedder is not given (bundled)
   FOOTNOTED_MODEL       the language model that writes answers when --model is not given (none)
   FOOTNOTED_WINDOW      tokens which that model reads and writes in one go (8192)
-  FOOTNOTED_ARXIV_URL   the arXiv API, or a mirror of it, that 'fetch' asks
-  FOOTNOTED_DAILY_PAPERS_URL  the same for Daily Papers
   OPENAI_BASE_URL       its endpoint when --base-url is not given (OpenAI's own)
   OPENAI_API_KEY        key of the endpoint, if it needs one
   FOOTNOTED_EMBEDDER_KEY  key of the embedder's endpoint, if that is another one
   FOOTNOTED_EMBEDDER_REQUESTS  requests that it gets at a time (4)
   FOOTNOTED_CHROMA      where new collections have their index when --chroma is not given (local)
   FOOTNOTED_CHROMA_TOKEN  bearer token for that Chroma server, if it needs one
+  FOOTNOTED_ARXIV_URL   the arXiv API, or a mirror of it, that 'fetch' asks
+  FOOTNOTED_DAILY_PAPERS_URL  the same for Daily Papers
 
 exit codes: 0 done, 1 error, 2 wrong usage, 3 the question was declined, 130 interrupted"""
 
@@ -102,6 +100,15 @@ def _placing() -> argparse.ArgumentParser:
     return placing
 
 
+def _taking() -> argparse.ArgumentParser:
+    taking = argparse.ArgumentParser(add_help=False)
+    taking.add_argument("--quiet", action="store_true", help="no progress bar")
+    taking.add_argument(
+        "--skipped", metavar="FILE", help="write what was skipped there: place, tab, reason"
+    )
+    return taking
+
+
 def _keeping() -> argparse.ArgumentParser:
     keeping = argparse.ArgumentParser(add_help=False)
     keeping.add_argument(
@@ -126,7 +133,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"footnoted {VERSION}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     common, filters, writing, keeping = _common(), _filters(), _writing(), _keeping()
-    placing = _placing()
+    placing, taking = _placing(), _taking()
 
     def command(
         name: str, help_: str, example: str, *parents: argparse.ArgumentParser, note: str = ""
@@ -145,14 +152,14 @@ def parser() -> argparse.ArgumentParser:
         "add the papers of files and folders",
         "footnoted add data/daily_papers more.jsonl",
         placing,
+        taking,
         note="What cannot be read is skipped and named on standard error; exits with 0 if\n"
-        "anything could be read.\n\n",
+        "anything could be read. A path that does not exist stops it before anything is read.\n\n",
     )
     add.add_argument("paths", nargs="+", metavar="PATH", help="a file or folder")
     add.add_argument(
         "--dry-run", action="store_true", help="only say what would become of every record"
     )
-    add.add_argument("--quiet", action="store_true", help="no progress bar")
 
     fetch = command(
         "fetch",
@@ -160,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
         'footnoted fetch arxiv "cat:cs.CL AND abs:grokking" --since 2025-01-01 --max 500\n'
         "  footnoted fetch daily-papers 2025-03-14..2025-03-20",
         placing,
+        taking,
         note="One request every three seconds to arXiv, newest papers first; one a second to\n"
         "Daily Papers. A fetch that is cut off goes on where it stopped when the same command\n"
         "is run again within a week.\n\n",
@@ -172,7 +180,6 @@ def parser() -> argparse.ArgumentParser:
         "--since", type=_day, metavar="DAY", help="arXiv: papers first submitted then or later"
     )
     fetch.add_argument("--max", type=_many, metavar="N", help="at most so many papers")
-    fetch.add_argument("--quiet", action="store_true", help="no progress bar")
 
     ask = command(
         "ask",
@@ -237,13 +244,13 @@ def parser() -> argparse.ArgumentParser:
         "take in a collection that was exported, with its vectors",
         "footnoted import reading.zip",
         placing,
+        taking,
         note="Papers are merged as 'add' merges them; what has a vector is not embedded again.\n\n",
     )
     import_.add_argument("file", metavar="FILE", help="what 'footnoted export collection' wrote")
     import_.add_argument(
         "--embed", action="store_true", help="leave its vectors and make them here"
     )
-    import_.add_argument("--quiet", action="store_true", help="no progress bar")
 
     backup = command(
         "backup",
@@ -394,8 +401,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except KeyboardInterrupt:
-        stays = "; what was added so far stays, run the same command to go on"
-        _complain("interrupted" + (stays if given[:1] in _GO_ON else ""))
+        _complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone: not an error.
@@ -421,12 +427,31 @@ def _run(given: list[str]) -> int:
         _reconfigure(sys.stdout, errors="backslashreplace", encoding="utf-8")
     from rag.errors import RagError
     from ui import commands
+    from ui.terminal import warnings_shown
 
     try:
-        return commands.run(arguments)
+        with warnings_shown():
+            return commands.run(arguments)
     except RagError as error:
         _complain(str(error))
         return FAILED
+    except KeyboardInterrupt:
+        _complain(f"interrupted{to_go_on(arguments)}")
+        return INTERRUPTED
+
+
+def to_go_on(arguments: argparse.Namespace) -> str:
+    """What an interrupted command has left, and what goes on from there."""
+    if arguments.command == "rebuild":
+        kept = "; what was done so far is kept: "
+        if arguments.embedder or arguments.chroma:
+            without = ", without --embed," if arguments.embed else ""
+            return f"{kept}run the same command{without} to go on"
+        name = f" --collection {shlex.quote(arguments.collection)}" if arguments.collection else ""
+        return f"{kept}'footnoted rebuild{name}' goes on"
+    if arguments.command in ("add", "fetch", "import") and not getattr(arguments, "dry_run", False):
+        return "; what was added so far stays, run the same command to go on"
+    return ""
 
 
 def _make_text(arguments: argparse.Namespace) -> None:
@@ -435,7 +460,7 @@ def _make_text(arguments: argparse.Namespace) -> None:
     Paths keep theirs: a file may be named so.
     """
     for name, value in vars(arguments).items():
-        if name in ("paths", "file", "collection", "output"):
+        if name in ("paths", "file", "collection", "output", "skipped"):
             continue
         if isinstance(value, str):
             setattr(arguments, name, _as_text(value))

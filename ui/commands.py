@@ -13,14 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ui.cli import COLLECTION, DECLINED, FAILED, OK
-from ui.terminal import answer_of, complain, line, progress, show_answer, show_hit
+from ui.terminal import (
+    answer_of,
+    complain,
+    line,
+    papers_in_words,
+    progress,
+    show_answer,
+    show_held,
+    show_hit,
+)
 
 if TYPE_CHECKING:
     from rag.adding import AddReport
     from rag.assistant import Assistant
     from rag.schema import Filters
-
-_SHOWN_SKIPS = 10
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,12 +92,14 @@ def _add(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return _rehearse(arguments, paths)
     with _open(arguments, create=True) as assistant:
+        waited = assistant.counts()["unembedded"]
         with progress(shown=not arguments.quiet) as (on_progress, on_estimate):
             report = assistant.add(*paths, on_progress=on_progress, on_estimate=on_estimate)
         line(str(report))
-        line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
-    _show_skipped(report)
-    return FAILED if report.skipped and not report.records else OK
+        if waited:
+            line(f"embedded {papers_in_words(waited)} that waited")
+        show_held(assistant)
+    return _conclude(report, arguments)
 
 
 def _rehearse(arguments: argparse.Namespace, paths: list[Path]) -> int:
@@ -103,8 +112,7 @@ def _rehearse(arguments: argparse.Namespace, paths: list[Path]) -> int:
     ):
         report = assistant.add(*paths, on_progress=on_progress, dry_run=True)
     line(f"{report}; nothing was written")
-    _show_skipped(report)
-    return FAILED if report.skipped and not report.records else OK
+    return _conclude(report, arguments)
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
@@ -114,15 +122,15 @@ def _fetch(arguments: argparse.Namespace) -> int:
     source = source_of(arguments)
     with gone_if_unused(_directory(arguments)), _open(arguments, create=True) as assistant:
         report = fetch(assistant, source, arguments)
-    _show_skipped(report)
+    return _conclude(report, arguments)
+
+
+def _conclude(report: AddReport, arguments: argparse.Namespace) -> int:
+    """Tell what was skipped; the exit code says whether anything could be read."""
+    from ui.skipping import show_skipped
+
+    show_skipped(report.skipped, _path(arguments.skipped) if arguments.skipped else None)
     return FAILED if report.skipped and not report.records else OK
-
-
-def _show_skipped(report: AddReport) -> None:
-    for bad in report.skipped[:_SHOWN_SKIPS]:
-        complain(f"skipped {bad}")
-    if len(report.skipped) > _SHOWN_SKIPS:
-        complain(f"and {len(report.skipped) - _SHOWN_SKIPS:,} more skipped")
 
 
 def _ask(arguments: argparse.Namespace) -> int:
@@ -180,12 +188,16 @@ def _prompt() -> str:
 
 
 def _papers(arguments: argparse.Namespace) -> int:
+    found = False
     with _open(arguments) as assistant:
         for paper in assistant.papers(_chosen(arguments)):
+            found = True
             if arguments.json:
                 print(json.dumps(asdict(paper), ensure_ascii=False))
             else:
                 line(f"{paper.id}  {paper.title}")
+    if not found:
+        complain("no paper is held that fits")
     return OK
 
 
@@ -245,8 +257,7 @@ def _import(arguments: argparse.Namespace) -> int:
     check_shared(file)
     with gone_if_unused(_directory(arguments)), _open(arguments, create=True) as assistant:
         report = import_(assistant, file, arguments)
-    _show_skipped(report)
-    return FAILED if report.skipped and not report.records else OK
+    return _conclude(report, arguments)
 
 
 def _backup(arguments: argparse.Namespace) -> int:

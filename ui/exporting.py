@@ -10,7 +10,7 @@ from rag.errors import InputError
 from rag.export import export_papers, to_markdown, write_file
 from rag.records import answer_from_json
 from ui.cli import OK
-from ui.terminal import complain, line
+from ui.terminal import complain, line, papers_in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +71,7 @@ def _write_papers(papers: Iterable[Paper], format_: str, output: Path | None, no
 
     _write(export_papers(counted(), format_), output)
     if output is not None:
-        count = "1 paper" if written == 1 else f"{written:,} papers"
-        line(f"{count} written to {output}")
+        line(f"{papers_in_words(written)} written to {output}")
     if not written:
         complain(none)
     return OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ui.terminal import complain, line, progress
+from ui.terminal import complain, line, papers_in_words, progress, show_held
 
 if TYPE_CHECKING:
     from rag.adding import AddReport
@@ -34,7 +34,11 @@ def source_of(arguments: argparse.Namespace) -> Source:
 
 def fetch(assistant: Assistant, source: Source, arguments: argparse.Namespace) -> AddReport:
     """Fetch the papers and say what became of them."""
+    from rag.adding import Stage
+
+    waited = assistant.counts()["unembedded"]
     with progress(shown=not arguments.quiet) as (on_progress, on_estimate):
+        on_progress(Stage.READING, 0, None)  # the first answer may take minutes
         report = assistant.fetch(
             source,
             max_papers=arguments.max,
@@ -43,7 +47,9 @@ def fetch(assistant: Assistant, source: Source, arguments: argparse.Namespace) -
             on_resume=_say_resumed,
         )
     line(str(report) if report.records or report.skipped else "the source has no such papers")
-    line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
+    if waited:
+        line(f"embedded {papers_in_words(waited)} that waited")
+    show_held(assistant)
     return report
 
 

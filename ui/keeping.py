@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import CollectionError, InputError
 from ui.cli import FAILED, OK
-from ui.terminal import complain, line, progress
+from ui.terminal import complain, line, papers_in_words, progress, show_held
 
 if TYPE_CHECKING:
     from rag.adding import AddReport
@@ -28,7 +28,7 @@ def backup(assistant: Assistant, file: Path, *, history: bool) -> int:
     saved = assistant.backup(file, history=history)
     with_answers = " and the answers kept" if len(saved.manifest.members) > 1 else ""
     line(
-        f"{_papers(saved.manifest.counts['papers'])}{with_answers} written to {saved.file} "
+        f"{papers_in_words(saved.manifest.counts['papers'])}{with_answers} written to {saved.file} "
         f"({_size(saved.bytes)})"
     )
     return OK
@@ -42,8 +42,8 @@ def restore(file: Path, directory: Path, *, force: bool) -> int:
         restored = Assistant.restore(file, directory, force=force, on_progress=on_progress)
     manifest = restored.manifest
     line(
-        f"{_papers(manifest.counts['papers'])} of {manifest.made[:16].replace('T', ' ')} UTC "
-        f"restored to {restored.directory}"
+        f"{papers_in_words(manifest.counts['papers'])} of "
+        f"{manifest.made[:16].replace('T', ' ')} UTC restored to {restored.directory}"
     )
     if restored.index_problem is not None:
         complain(f"'footnoted rebuild' is still to be run: {restored.index_problem}")
@@ -66,7 +66,7 @@ def export(assistant: Assistant, filters: Filters, answer: str | None, file: Pat
     saved = assistant.export_collection(file, filters)
     counts = saved.manifest.counts
     line(
-        f"{_papers(counts['papers'])} with {counts['passages']:,} vectors written to "
+        f"{papers_in_words(counts['papers'])} with {counts['passages']:,} vectors written to "
         f"{saved.file} ({_size(saved.bytes)}); 'footnoted import' takes it in"
     )
     return OK
@@ -80,10 +80,10 @@ def import_(assistant: Assistant, file: Path, arguments: argparse.Namespace) -> 
         )
     line(str(report))
     line(
-        f"the vectors of {_papers(report.taken_over)} came along; "
+        f"the vectors of {papers_in_words(report.taken_over)} came along; "
         f"{report.passages:,} passages were embedded here"
     )
-    line(f"{assistant.counts()['papers']:,} papers in {assistant.directory}", "dim")
+    show_held(assistant)
     return report
 
 
@@ -129,7 +129,11 @@ def list_collections(home: Path, chosen: str, *, as_json: bool) -> int:
             complain(listed.problem)
             continue
         assert listed.papers is not None
-        parts = [_papers(listed.papers), f"{listed.passages:,} passages", _size(listed.bytes)]
+        parts = [
+            papers_in_words(listed.papers),
+            f"{listed.passages:,} passages",
+            _size(listed.bytes),
+        ]
         parts += [f"embedded with {listed.embedder}"] if listed.embedder else []
         line(", ".join(parts), "dim", indent=2)
     if not found:
@@ -172,10 +176,6 @@ def _bytes_in(directory: Path) -> int:
         except OSError:
             continue
     return total
-
-
-def _papers(count: int) -> str:
-    return "1 paper" if count == 1 else f"{count:,} papers"
 
 
 def _size(count: int) -> str:

@@ -6,15 +6,19 @@ control characters (which could drive the terminal) are made visible.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import ProgressColumn
 
     from rag.adding import OnEstimate, OnProgress
+    from rag.assistant import Assistant
     from rag.events import Event
     from rag.schema import Answer, Hit, Paper
 
@@ -57,6 +61,35 @@ def complain(message: str) -> None:
 
     text = Text("footnoted: ", style="bold red") + Text(visible(message), style="")
     console(error=True).print(text, soft_wrap=True)
+
+
+class _Complaining(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            complain(self.format(record))
+        except OSError:
+            self.handleError(record)
+
+
+@contextmanager
+def warnings_shown() -> Iterator[None]:
+    """Show what the library warns of as complaints, while in this context."""
+    log, handler = logging.getLogger("rag"), _Complaining(logging.WARNING)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+def papers_in_words(count: int) -> str:
+    """How many papers: ``1 paper``, ``1,234 papers``."""
+    return "1 paper" if count == 1 else f"{count:,} papers"
+
+
+def show_held(assistant: Assistant) -> None:
+    """Print how many papers a collection holds, and where."""
+    line(f"{papers_in_words(assistant.counts()['papers'])} in {assistant.directory}", "dim")
 
 
 def _paper_line(paper: Paper) -> str:
@@ -131,8 +164,6 @@ def progress(*, shown: bool) -> Iterator[tuple[OnProgress, OnEstimate]]:
         Progress,
         SpinnerColumn,
         TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
     )
 
     from rag.adding import Stage
@@ -142,17 +173,17 @@ def progress(*, shown: bool) -> Iterator[tuple[OnProgress, OnEstimate]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _times(),
     )
     out = console(error=True)
     with Progress(*columns, console=out, disable=not (shown and out.is_terminal)) as bar:
         tasks = {
-            stage: bar.add_task(f"{stage:<9} papers", total=None, visible=False) for stage in Stage
+            stage: bar.add_task(f"{stage:<9} papers", total=None, visible=False, start=False)
+            for stage in Stage
         }
 
         def on_progress(stage: Stage, done: int, total: int | None) -> None:
+            bar.start_task(tasks[stage])
             bar.update(tasks[stage], completed=done, total=total, visible=True)
             if stage is Stage.EMBEDDING:
                 read = bar.tasks[tasks[Stage.READING]].completed
@@ -165,3 +196,19 @@ def progress(*, shown: bool) -> Iterator[tuple[OnProgress, OnEstimate]]:
                 out.print(f"{papers:,} papers to embed, about {time}; Ctrl-C keeps what is done")
 
         yield on_progress, on_estimate
+
+
+def _times() -> ProgressColumn:
+    """A column with the time gone and, where it can be said, about the time left."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Times(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            gone, left = task.finished_time or task.elapsed or 0.0, task.time_remaining
+            text = f"{timedelta(seconds=int(gone))} gone"
+            if left and not task.finished:
+                text += f", about {timedelta(seconds=int(left))} left"
+            return Text(text)
+
+    return Times()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
+import math
 import random
 import threading
 import time
@@ -34,6 +36,8 @@ MAX_BODY_BYTES = 64 * 1024**2
 
 _PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))
 _MAX_REDIRECTS = 3
+
+_LOG = logging.getLogger(__name__)
 
 _Read = TypeVar("_Read")
 
@@ -146,6 +150,8 @@ class PoliteClient:
     def get(self, parameters: Mapping[str, str], read: Callable[[bytes], _Read]) -> _Read:
         """What ``read`` makes of the answer; asked again when that raises `UnusableError`.
 
+        Why it is asked again, and when, goes to the log as a warning.
+
         Raises:
             StatusError: the status says that asking again would not help.
             FetchError: no answer could be used within the budget.
@@ -164,6 +170,10 @@ class PoliteClient:
             pause_s = self._retries.pause_s(tried, elapsed_s, failure.retry_after_s, chance)
             if pause_s is None:
                 raise FetchError(self._gave_up(failure, tried)) from failure
+            _LOG.warning(
+                "%s: %s; trying again in %d s, %d of %d",
+                *(self.name, failure, math.ceil(pause_s), tried + 1, self._retries.tries),
+            )
             self._timing.sleep(pause_s)
 
     def _gave_up(self, failure: UnusableError, tried: int) -> str:

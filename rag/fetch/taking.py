@@ -126,8 +126,8 @@ def _with_progress(failure: FetchError, report: AddReport, mark: Mark) -> FetchE
     """The failure with what came before it, and what to do."""
     if not mark.taken:
         refused = isinstance(failure, RefusedError)
-        return failure if refused else FetchError(f"{failure}; try again later")
+        return failure if refused else FetchError(f"{failure}; run the same command later")
     return FetchError(
-        f"{failure}. Before that: {report}; run the same command again to go on after "
-        f"{mark.taken:,} papers"
+        f"{failure}. Before that: {report}; run the same command later, it goes on after "
+        f"{mark.taken:,} papers, where it stopped"
     )

@@ -7,11 +7,12 @@ expands, where its members would be written.
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 from rag.errors import FileError
-from rag.ingest.text import MAX_EXPANDED_BYTES, Binary, expansion_limit, said
+from rag.ingest.text import MAX_EXPANDED_BYTES, READ_ERRORS, Binary, expansion_limit, said
 
 MAX_MEMBERS = 100_000
 MAX_DIRECTORY_BYTES = 32 * 1024**2
@@ -43,6 +44,13 @@ _DOCUMENTS = {
     "META-INF/manifest.xml": "an OpenDocument file: save it as text or CSV",
     "META-INF/MANIFEST.MF": "a Java archive",
     "[Content_Types].xml": "an Office document: save it as text or CSV",
+}
+_MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 2**20
+# What `rag.backup` packs, by the kind that its manifest names.
+_OWN = {
+    "footnoted backup": "a backup: use 'footnoted restore' with it",
+    "footnoted collection": "an exported collection: use 'footnoted import' with it",
 }
 
 
@@ -89,6 +97,20 @@ def opened_archive(path: Path, name: str) -> Iterator[Iterator[Member]]:
     with archive:
         _check_content(archive.infolist(), path.stat().st_size, name)
         yield _members(archive)
+
+
+def own_archive(members: Sequence[Member]) -> str | None:
+    """What an archive that Footnoted packed is, and the command for it; None for any other."""
+    manifest = next((member for member in members if member.name == _MANIFEST), None)
+    if manifest is None or manifest.refused:
+        return None
+    try:
+        with manifest.binary() as stream:
+            values = json.loads(stream.read(_MAX_MANIFEST_BYTES))
+    except (*READ_ERRORS, ValueError, RecursionError):
+        return None  # whatever is wrong with it is told when it is read like the others
+    kind = values.get("kind") if isinstance(values, dict) else None
+    return _OWN.get(kind) if isinstance(kind, str) else None
 
 
 def _check_directory(path: Path, name: str) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rag.errors import FileError
-from rag.ingest.archives import is_archive, opened_archive
-from rag.ingest.formats import FORMATS, recognised
+from rag.ingest.archives import is_archive, opened_archive, own_archive
+from rag.ingest.formats import recognised
 from rag.ingest.formats.fields import storable
+from rag.ingest.formats.unknown import unknown
 from rag.ingest.text import READ_ERRORS, TextSource, as_text, open_text, reading_stopped
 from rag.schema import BadRecord, Place, Record
 
@@ -27,9 +28,9 @@ def read_papers(path: Path | str) -> Iterator[Record | BadRecord]:
             ``/`` between the parts: ``daily_papers/000.txt``.
 
     Raises:
-        FileError: There is nothing at the path, a single file is in no known format or cannot be
-            read, or a folder holds no files. Raised by the call for a missing path, otherwise
-            when the first record is asked for.
+        FileError: There is nothing at the path, a single file is in no format that is read or
+            cannot be read, it is an archive that Footnoted packed, or a folder holds no files.
+            Raised by the call for a missing path, otherwise when the first record is asked for.
     """
     if not str(path):
         raise FileError("no path is given: name a file or a folder")
@@ -55,7 +56,10 @@ def _file(path: Path, name: str) -> Iterator[Record | BadRecord]:
 
 def _archive(path: Path, name: str) -> Iterator[Record | BadRecord]:
     found = False
-    with opened_archive(path, name) as members:
+    with opened_archive(path, name) as opened:
+        members = list(opened)
+        if what := own_archive(members):
+            raise FileError(f"{name} is {what}")
         for member in members:
             found = True
             member_name = f"{name}/{shown(member.name)}"
@@ -79,8 +83,7 @@ def _text(source: TextSource) -> Iterator[Record | BadRecord]:
     name = source.name
     form = recognised(source.head)
     if form is None:
-        known = "; ".join(known.name for known in FORMATS)
-        raise FileError(f"{name} is in no known format. Known are: {known}")
+        raise FileError(f"{name} {unknown(source.head)}")
     line = None
     try:
         for item in form.read(source):

@@ -29,13 +29,14 @@ from rag.errors import (
     UnreachableError,
 )
 from rag.settings import LOCAL
-from rag.store import database, exact
+from rag.store import database, exact, last_backup
 from rag.store.catalog import Catalog
+from rag.store.commands import command
 from rag.store.following import Follower
 from rag.store.places import OWN_DIRECTORY, IndexHome, Place, ServerPlace, noted_place
 from rag.store.replacing import refuse_set_aside
 from rag.store.soundness import open_sound
-from rag.store.vectors import VectorIndex
+from rag.store.vectors import VectorIndex, check_server
 from rag.store.writing import CatalogWriter
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ _LOG = logging.getLogger(__name__)
 
 CHROMA = "chroma"
 LOCK = "lock"
+# So long a writer waits for another before it says so.
+SILENT_S = 1.0
 # For so long a process that found every page of the catalog readable does not look again.
 CHECKED_FOR_S = 300.0
 # Passages that a reader scores straight from the catalog before it opens Chroma anew: 2,000
@@ -82,6 +85,7 @@ class Collection:
         NoCollectionError: there is none and ``create`` is false.
         ForeignError: the directory holds something else.
         StorageError: it cannot be created or opened.
+        UnreachableError: it is to be created with its index on a server that cannot be used.
     """
 
     def __init__(self, directory: Path, *, create: bool, home: IndexHome = OWN_DIRECTORY) -> None:
@@ -99,6 +103,11 @@ class Collection:
             stands = self._path.exists()
         if not stands:
             refuse_set_aside(directory)
+            if (file := last_backup.last(directory)) is not None:
+                raise NoCollectionError(
+                    f"the catalog of {directory} is gone; move the directory away, then restore "
+                    f"the last backup: {command('restore', directory, str(file))}"
+                )
             if not create:
                 raise NoCollectionError(
                     f"there is no collection at {directory}; make one with 'footnoted add FILES'"
@@ -108,6 +117,16 @@ class Collection:
         self.catalog = Catalog(self._path)
 
     def _create(self) -> None:
+        if self.home.server is not None:
+            try:
+                check_server(self.home.server, self.home, self.directory)
+            except UnreachableError as error:
+                raise UnreachableError(
+                    f"{error.reason}, so no collection was made; start or mend the server, or "
+                    "leave --chroma (and FOOTNOTED_CHROMA) out: the index then gets a directory "
+                    "of its own",
+                    error.reason,
+                ) from error
         with database.in_words(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
             foreign = sorted(p.name for p in self.directory.iterdir() if not _is_ours(p.name))
@@ -120,6 +139,17 @@ class Collection:
             if not self._path.exists():
                 database.create(self._path)
 
+    @property
+    def is_written_to(self) -> bool:
+        """Whether somebody holds the lock at the moment."""
+        if not (self.directory / LOCK).exists() or not os.access(self.directory, os.W_OK):
+            return False
+        try:
+            with self._locked(timeout_s=0.0):
+                return False
+        except LockedError:
+            return True
+
     @contextmanager
     def _locked(self, timeout_s: float) -> Iterator[None]:
         from filelock import FileLock, Timeout
@@ -127,7 +157,13 @@ class Collection:
         lock = FileLock(self.directory / LOCK)
         with database.in_words(self.directory):
             try:
-                lock.acquire(timeout=timeout_s)
+                try:
+                    lock.acquire(timeout=min(timeout_s, SILENT_S))
+                except Timeout:
+                    if timeout_s <= SILENT_S:
+                        raise
+                    _LOG.warning("waiting for another process that writes to %s", self.directory)
+                    lock.acquire(timeout=timeout_s - SILENT_S)
             except Timeout as error:  # also an OSError
                 raise LockedError(
                     f"another process is writing to {self.directory} (waited {timeout_s:g} s); "
@@ -168,8 +204,8 @@ class Collection:
         return EmbedderMismatchError(
             f"{self.directory} was embedded with {meta['embedder']!r} (checksum "
             f"{meta['embedder_checksum'][:12]}, dimension {meta['dimension']}), in use is {used}; "
-            "choose the first with --embedder, or embed everything anew with "
-            "'footnoted rebuild --embed'"
+            "choose the first with --embedder, or embed everything anew: "
+            f"{command('rebuild', self.directory, '--embed')}"
         )
 
     # -- the place of the index
@@ -204,10 +240,10 @@ class Collection:
         """
         if (server := self.server_of_next()) != self.home.server:
             where = f"on {server}" if server else "in a directory of its own"
+            moved = command("rebuild", self.directory, "--chroma", self.home.server or LOCAL)
             raise SettingError(
-                f"the index of {self.directory} is {where}; move it with 'footnoted rebuild "
-                f"--chroma {self.home.server or LOCAL}' (nothing is embedded), or leave --chroma "
-                "out"
+                f"the index of {self.directory} is {where}; leave --chroma out, or move it "
+                f"(nothing is embedded): {moved}"
             )
 
     # -- writing
@@ -381,13 +417,13 @@ class Collection:
         try:
             return self._ask_mended_index(vector, limit)
         except UnreachableError as error:
-            _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
+            _LOG.warning("%s: searching without Chroma (%s)", self.directory, error.reason)
             self._leave_alone()
             return [], 0
 
     def _ask_mended_index(self, vector: NDArray[np.float32], limit: int) -> tuple[list[int], int]:
         self._refresh_index()
-        for mend in (self._reopen, self._remake, self._leave_alone):
+        for mend in (self._reopen, self._remake, self._give_up):
             if self._index is None:
                 break
             try:
@@ -395,7 +431,7 @@ class Collection:
             except UnreachableError:
                 raise
             except CollectionError as error:
-                _LOG.warning("%s", error)
+                _LOG.info("%s", error)
             mend()
         return [], 0
 
@@ -409,6 +445,20 @@ class Collection:
         if self._index_id != self._remade_id:
             self._replace(*self._mended(failed=self._index_id))
             self._remade_id = self._index_id
+
+    def _give_up(self) -> None:
+        """Leave an index alone that fails although it was made anew."""
+        self._say_exact("it was made again, and fails all the same")
+        self._leave_alone()
+
+    def _say_exact(self, reason: str) -> None:
+        _LOG.warning(
+            "the index of %s is damaged (%s), so it is searched exactly, which is slower; "
+            "mend it: %s",
+            self.directory,
+            reason,
+            command("rebuild", self.directory),
+        )
 
     def _leave_alone(self) -> None:
         self._rests_until = time.monotonic() + self.home.rest_s
@@ -448,13 +498,16 @@ class Collection:
                 writer = self._writer()
                 try:
                     follower = Follower(self, writer)
-                    follower.replace()
+                    follower.mend()
                 finally:
                     writer.close()
         except UnreachableError:
             raise
+        except LockedError:
+            self._say_exact("another process is writing to it")
+            return None, self.catalog.meta().get("chroma_id", ""), 0
         except CollectionError as error:
-            _LOG.warning("%s: searching without Chroma (%s)", self.directory, error)
+            self._say_exact(str(error))
             return None, self.catalog.meta().get("chroma_id", ""), 0
         return follower.index, follower.chroma_id, follower.upto
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import CollectionError
+from rag.errors import CollectionError, UnreachableError
 from rag.store.places import IndexHome, ServerPlace, new_place, noted_place
 from rag.store.soundness import misses, open_sound
-from rag.store.vectors import VectorIndex, erase
+from rag.store.vectors import VectorIndex, check_server, erase
 
 if TYPE_CHECKING:
     from rag.store.collection import Collection, Tick
@@ -42,7 +42,7 @@ class Follower:
                 open_sound(self._catalog, self._collection.place) if self.chroma_id else None
             )
         if self.index is None:
-            self.replace()
+            self.mend()
             return
         for upto in self._fill(self.index):
             self.upto = upto
@@ -50,6 +50,15 @@ class Follower:
         if gone:
             self.index.delete(gone)
             self._writer.indexed(self.upto, gone)
+
+    def mend(self) -> None:
+        """Make an index anew that is not there or of no use."""
+        if self.chroma_id:
+            _LOG.warning(
+                "the index of %s is missing or damaged; it is made again",
+                self._collection.directory,
+            )
+        self.replace()
 
     def replace(self, on_tick: Tick | None = None, home: IndexHome | None = None) -> None:
         """Make the index anew in a place of its own; others search the old one meanwhile.
@@ -66,6 +75,9 @@ class Follower:
         if isinstance(old, ServerPlace):
             known.add(old.url)
         self._discard(path, known)  # what a process that was killed left there
+        if server is not None:
+            # Before there is a note about an index that was not made.
+            check_server(server, home or self._collection.home, self._collection.directory)
         place = new_place(path, server, home or self._collection.home)
         gone = self._writer.gone()
         index = VectorIndex(place, create=True)
@@ -101,6 +113,8 @@ class Follower:
         if place is not None and place.url in known:
             try:
                 erase(place)
+            except UnreachableError as error:
+                _LOG.warning("%s, so it keeps %s, which nobody uses", error.reason, place.name)
             except CollectionError as error:
                 _LOG.warning("%s keeps %s, which nobody uses (%s)", place, place.name, error)
         erase(path)

@@ -46,6 +46,8 @@ class ServerPlace:
 
     url: str
     name: str
+    collection: Path
+    """The directory of the collection that it is the index of."""
     token: str | None = field(default=None, repr=False)
     answer_s: float = OWN_DIRECTORY.answer_s
 
@@ -54,6 +56,11 @@ class ServerPlace:
 
 
 Place = Path | ServerPlace
+
+
+def collection_of(place: Place) -> Path:
+    """The directory of the collection whose index is at a place."""
+    return place.collection if isinstance(place, ServerPlace) else place.parent.parent
 
 
 def new_place(path: Path, server: str | None, home: IndexHome) -> Place:
@@ -86,6 +93,11 @@ def noted_place(path: Path, home: IndexHome) -> ServerPlace | None:
     # Neither changes when the collection is renamed, or gets another owner or other permissions.
     identity = f"{key} {file.st_ino} {file.st_mtime_ns}"
     name = f"footnoted-{sha256(identity.encode()).hexdigest()[:32]}"
+    return on_server(str(server), name, path.parent.parent, home)
+
+
+def on_server(url: str, name: str, collection: Path, home: IndexHome) -> ServerPlace:
+    """The place of an index of this name on a server."""
     # A token that is meant for another server is not shown to this one.
-    token = home.token if home.server in (None, str(server)) else None
-    return ServerPlace(str(server), name, token, home.answer_s)
+    token = home.token if home.server in (None, url) else None
+    return ServerPlace(url, name, collection, token, home.answer_s)

@@ -32,11 +32,13 @@ _SAME_COSINE = 0.9999
 def open_sound(catalog: Catalog, place: Place) -> VectorIndex | None:
     """The index at a place if it is the one that the catalog knows, and whole.
 
+    What is wrong with it otherwise goes to the log as information: the caller says what it does.
+
     Raises:
         UnreachableError: it is on a server that cannot be asked.
     """
     if isinstance(place, Path) and crashes(place):
-        _LOG.warning("%s: Chroma crashed on it, so it is made again", place)
+        _LOG.info("%s: Chroma crashed on it", place)
         return None
     for _ in range(_TRIES):
         try:
@@ -44,7 +46,7 @@ def open_sound(catalog: Catalog, place: Place) -> VectorIndex | None:
         except UnreachableError:
             raise
         except CollectionError as error:
-            _LOG.warning("%s", error)
+            _LOG.info("%s", error)
     return None
 
 
@@ -85,7 +87,7 @@ def _finds_its_own(index: VectorIndex, catalog: Catalog, marks: Mapping[str, str
     missed = misses(index, catalog, upto)
     by_chance = _MISSES_BY_CHANCE if catalog.passages_upto(upto) > _SMALL else 0
     if missed > by_chance + int(marks.get("chroma_misses", 0)):
-        _LOG.warning("%s: %d of %d passages miss themselves", index.place, missed, _SAMPLED)
+        _LOG.info("%s: %d of %d passages miss themselves", index.place, missed, _SAMPLED)
         return False
     return True
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from rag.errors import CollectionError, DamagedError, StorageError, UnreachableError
 from rag.models.remote import one_line
+from rag.settings import LOCAL
+from rag.store.commands import command
 from rag.store.crashes import Note
-from rag.store.places import Place, ServerPlace
+from rag.store.places import IndexHome, Place, ServerPlace, collection_of, on_server
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,15 +37,13 @@ _FILE = "chroma.sqlite3"
 _INDEX: CreateCollectionConfiguration = {
     "hnsw": {"space": "cosine", "ef_search": 1000, "max_neighbors": 64}
 }
+_NO_NAME = "footnoted-none"  # of no index: those have 32 digits there
 _BATCH = 500
 # A reverse proxy commonly takes requests of up to 1 MB; vectors are sent as base64.
 _REQUEST_BYTES = 500_000
 _CONNECT_S = 3.0
 _WRITING_TIMES = 6
-_NOTHING_LOST = (
-    "Nothing is lost: the catalog has it, and the next add or 'footnoted rebuild' brings Chroma up "
-    "to it"
-)
+_NOTHING_LOST = "Nothing is lost: the catalog has it, and the next add brings Chroma up to it"
 _spellings = itertools.cycle(range(200))
 
 
@@ -146,7 +146,7 @@ def _no_limit(times: int) -> None:
 
 def _open_in_directory(directory: Path, *, create: bool) -> _Opened:
     if not create and not (directory / _FILE).exists():
-        raise DamagedError(f"{directory} holds no Chroma index; run 'footnoted rebuild'")
+        raise DamagedError(f"{directory} holds no Chroma index; {_remaking(directory)}")
     with _in_words(directory):
         import chromadb
         from chromadb.config import Settings
@@ -233,10 +233,12 @@ def _of_directory(directory: Path, error: Exception) -> CollectionError:
             f"{directory}: {error}; check that the disk has room and that you may write there. "
             f"{_NOTHING_LOST}"
         )
-    return DamagedError(
-        f"{directory}: Chroma failed ({error}); run 'footnoted rebuild', which makes it again "
-        "from the catalog without embedding anything"
-    )
+    return DamagedError(f"{directory}: Chroma failed ({error}); {_remaking(directory)}")
+
+
+def _remaking(place: Place) -> str:
+    remade = command("rebuild", collection_of(place))
+    return f"make it again from the catalog (nothing is embedded): {remade}"
 
 
 def _of_server(place: ServerPlace, error: Exception) -> CollectionError:
@@ -252,12 +254,12 @@ def _of_server(place: ServerPlace, error: Exception) -> CollectionError:
         error, NotFoundError | InternalError | InvalidArgumentError | InvalidDimensionException
     ):
         return DamagedError(
-            f"{place} has no index of use for this collection ({said}); run 'footnoted rebuild', "
-            "which makes it again from the catalog without embedding anything"
+            f"{place} has no index of use for this collection ({said}); {_remaking(place)}"
         )
+    without = command("rebuild", place.collection, "--chroma", LOCAL)
+    reason = f"{place} {_refusal(place, error, said)}"
     return UnreachableError(
-        f"{place} {_refusal(place, error, said)}; start or mend it, or do without it: "
-        f"'footnoted rebuild --chroma local'. {_NOTHING_LOST}"
+        f"{reason}. {_NOTHING_LOST}. Start or mend it, or do without it: {without}", reason
     )
 
 
@@ -277,6 +279,25 @@ def _refusal(place: ServerPlace, error: Exception, said: str) -> str:
             return f"{given} FOOTNOTED_CHROMA_TOKEN (HTTP {status})"
         return f"does not answer as Chroma does (HTTP {status}: {said})"
     return f"does not answer as Chroma does ({said})"
+
+
+def check_server(url: str, home: IndexHome, directory: Path) -> None:
+    """See whether a server can be used for the index of a collection; nothing is written there.
+
+    Raises:
+        UnreachableError: it cannot.
+    """
+    place = on_server(url, _NO_NAME, directory, home)
+    with _in_words(place), ExitStack() as undo:
+        from chromadb.errors import NotFoundError
+
+        server, limit = _connect(place)
+        undo.callback(server._session.close)
+        limit(1)
+        try:
+            server.get_collection(place.name)
+        except NotFoundError:
+            return
 
 
 def erase(place: Place) -> None:

@@ -20,6 +20,8 @@ from rag.schema import BadRecord, Record
 MAX_TITLE_CHARS = 300
 MAX_TITLE_LINES = 3
 MIN_ABSTRACT_CHARS = 100
+"""How long the first paragraph of an abstract is at least; a shorter text may be anything."""
+
 LONG_CHARS = 300
 """A paragraph this long is prose even where its sentence goes on."""
 
@@ -58,6 +60,15 @@ def recognise(head: str) -> bool:
         return False
     fields, rest = _header(section)
     return "title" in fields and bool(rest) and _is_prose(rest[0][1])
+
+
+def has_title(head: str) -> bool:
+    """Whether the text begins with a title and an empty line, and more words follow."""
+    section = next(_sections(enumerate(head.split("\n"), 1)), None)
+    if not isinstance(section, list):
+        return False
+    fields, rest = _header(section)
+    return "title" in fields and bool(rest) and any(map(str.isalpha, " ".join(rest[0][1])))
 
 
 def read(source: TextSource) -> Iterator[Record | BadRecord]:
