@@ -32,11 +32,9 @@ _FILE = "chroma.sqlite3"
 # Chroma builds part of its graph anew at each opening, never twice the same. With its default
 # breadth of search (100) a candidate in a thousand was missed, another one each time, and the same
 # question did not give the same record; at 1,000 none was missed on the sample collection.
-# With its default of 16 neighbours, 28 to 40 of 250 abstracts of one template could not be found at
-# all; with 64, at most one, for a fifth more disk.
-_INDEX: CreateCollectionConfiguration = {
-    "hnsw": {"space": "cosine", "ef_search": 1000, "max_neighbors": 64}
-}
+# More neighbours than its default of 16 find more of large collections, but with 64 some papers of
+# small ones were lost.
+_INDEX: CreateCollectionConfiguration = {"hnsw": {"space": "cosine", "ef_search": 1000}}
 _NO_NAME = "footnoted-none"  # of no index: those have 32 digits there
 _BATCH = 500
 # A reverse proxy commonly takes requests of up to 1 MB; vectors are sent as base64.
