@@ -286,16 +286,7 @@ def check_server(url: str, home: IndexHome, directory: Path) -> None:
         UnreachableError: it cannot.
     """
     place = on_server(url, _NO_NAME, directory, home)
-    with _in_words(place), ExitStack() as undo:
-        from chromadb.errors import NotFoundError
-
-        server, limit = _connect(place)
-        undo.callback(server._session.close)
-        limit(1)
-        try:
-            server.get_collection(place.name)
-        except NotFoundError:
-            return
+    _ask_once(place, lambda server: server.get_collection(place.name))
 
 
 def erase(place: Place) -> None:
@@ -305,14 +296,15 @@ def erase(place: Place) -> None:
         CollectionError: a server cannot be asked to.
     """
     if isinstance(place, ServerPlace):
-        _erase_on_server(place)
+        _ask_once(place, lambda server: server.delete_collection(place.name))
     elif place.is_dir() and not place.is_symlink():
         shutil.rmtree(place, ignore_errors=True)
     else:
         place.unlink(missing_ok=True)
 
 
-def _erase_on_server(place: ServerPlace) -> None:
+def _ask_once(place: ServerPlace, ask: Callable[[FastAPI], object]) -> None:
+    """Put one question to a server; that it has no index of the name is an answer too."""
     with _in_words(place), ExitStack() as undo:
         from chromadb.errors import NotFoundError
 
@@ -320,6 +312,6 @@ def _erase_on_server(place: ServerPlace) -> None:
         undo.callback(server._session.close)
         limit(1)
         try:
-            server.delete_collection(place.name)
+            ask(server)
         except NotFoundError:
             return
