@@ -112,19 +112,20 @@ def test_the_time_limit_holds_while_events_flow() -> None:
 
 
 def test_an_answer_that_was_there_in_time_is_given_to_a_slow_reader() -> None:
-    written = threading.Event()
+    shown, written = threading.Event(), threading.Event()
 
     def events() -> Generator[Event, None, None]:
         yield Pending("x")
-        time.sleep(0.1)
+        assert shown.wait(5)
         yield Pending("y")
         yield Finished(answer_of(PAPER))
         written.set()
 
-    batches = Live(events, 0.3).batches()
+    batches = Live(events, 1).batches()
     next(batches)
+    shown.set()
     assert written.wait(5)
-    time.sleep(0.3)
+    time.sleep(1)
     assert isinstance(list(batches)[-1][-1], Finished)
 
 
