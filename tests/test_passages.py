@@ -17,7 +17,7 @@ PARSER = PassageParser(max_tokens=EMBEDDER.max_tokens, count=EMBEDDER.count_toke
 
 def cut(title: str, abstract: str) -> list[tuple[Passage, str]]:
     spans = split_sentences(abstract)
-    passages = cut_passages(PARSER, Paper("p", title, abstract), spans)
+    [passages] = cut_passages(PARSER, [(Paper("p", title, abstract), spans)])
     for passage, text in passages:
         assert EMBEDDER.count_tokens(text) <= EMBEDDER.max_tokens
         assert text.endswith(abstract[passage.start : passage.end])
@@ -69,3 +69,16 @@ def test_a_title_that_would_crowd_out_the_sentences_is_not_repeated() -> None:
     passages = cut(title, "One short sentence.")
     assert [text for _, text in passages] == ["One short sentence."]
     assert embedded_text("T", "x") == "T\nx"
+
+
+def test_papers_cut_together_get_the_passages_that_each_gets_alone() -> None:
+    records = {r.title: r for r in read_papers(SAMPLE) if isinstance(r, Record)}
+    papers = [
+        (Paper(str(n), record.title, record.abstract), split_sentences(record.abstract))
+        for n, record in enumerate(list(records.values())[:20])
+    ]
+    together = cut_passages(PARSER, papers)
+    assert together == [passages for paper in papers for passages in cut_passages(PARSER, [paper])]
+    assert [{p.paper_id for p, _ in passages} for passages in together] == [
+        {paper.id} for paper, _ in papers
+    ]

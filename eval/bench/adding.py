@@ -133,12 +133,8 @@ def passage_texts(path: Path) -> list[str]:
     embedder = BundledEmbedder()
     parser = PassageParser(max_tokens=embedder.max_tokens, count=embedder.count_tokens)
     records = {item.title: item for item in read_papers(path) if isinstance(item, Record)}.values()
-    return [
-        text
+    papers = [
+        (Paper("", record.title, record.abstract), split_sentences(record.abstract))
         for record in records
-        for _, text in cut_passages(
-            parser,
-            Paper("", record.title, record.abstract),
-            split_sentences(record.abstract),
-        )
     ]
+    return [text for passages in cut_passages(parser, papers) for _, text in passages]

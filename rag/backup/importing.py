@@ -185,7 +185,8 @@ def _probe(archive: Archive, embedder: Embedder, papers: Sequence[SharedPaper]) 
     for shared in [paper for paper in papers if paper.passages][:_PROBES]:
         record = shared.records[0]
         paper = Paper("", record.title, record.abstract)
-        passage, text = cut_passages(parser, paper, split_sentences(record.abstract))[0]
+        [cut] = cut_passages(parser, [(paper, split_sentences(record.abstract))])
+        passage, text = cut[0]
         given = shared.passages[0]
         if (given.start, given.end) != (passage.start, passage.end):
             continue  # cut by another version

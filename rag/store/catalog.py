@@ -61,6 +61,8 @@ class StoredPaper:
 
 def fold(text: str) -> str:
     """Case and accents folded, for filters: ``Müller`` and ``muller`` are the same."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 

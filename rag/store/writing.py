@@ -261,7 +261,11 @@ def _put(connection: sqlite3.Connection, record: Record, run: int) -> Outcome:
         "INSERT OR IGNORE INTO aliases(alias, paper) VALUES (?, ?)",
         [(alias, number) for alias in aliases if alias],
     )
-    _refresh_narrow(connection, number)
+    if outcome is Outcome.ADDED:
+        authors, year, venue = record.authors, record.year, record.venue
+        _put_narrow(connection, number, authors, year, venue, [record.source])
+    else:
+        _refresh_narrow(connection, number)
     return outcome
 
 
@@ -450,14 +454,19 @@ def _refresh_narrow(connection: sqlite3.Connection, number: int) -> None:
         "SELECT source FROM records WHERE paper = ? GROUP BY source ORDER BY min(rowid)",
         (number,),
     )
+    _put_narrow(connection, number, json.loads(authors), year, venue, [row[0] for row in sources])
+
+
+def _put_narrow(
+    connection: sqlite3.Connection,
+    number: int,
+    authors: Iterable[str],
+    year: int | None,
+    venue: str | None,
+    sources: Iterable[str],
+) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO narrow(paper, year, authors, venue, sources) "
         "VALUES (?, ?, ?, ?, ?)",
-        (
-            number,
-            year,
-            fold("\n".join(json.loads(authors))),
-            fold(venue or ""),
-            fold("\n".join(row[0] for row in sources)),
-        ),
+        (number, year, fold("\n".join(authors)), fold(venue or ""), fold("\n".join(sources))),
     )
