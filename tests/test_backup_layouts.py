@@ -10,9 +10,9 @@ import pytest
 
 from eval.standin import StandInEmbedder
 from rag.assistant import Assistant
-from rag.errors import ForeignError
+from rag.errors import ForeignError, StorageError
 from rag.schema import Record
-from rag.store import database
+from rag.store import database, migrations
 from rag.store.collection import Collection
 from rag.store.database import FILE_NAME, LAYOUT
 from tests.backups import made
@@ -98,21 +98,26 @@ def test_rehearsing_leaves_the_layout_as_it_was(earlier: Path) -> None:
     assert laid_out(earlier / FILE_NAME) == before
 
 
-def test_a_migration_that_is_cut_short_changed_nothing(earlier: Path) -> None:
+def test_a_migration_that_is_cut_short_changed_nothing(
+    earlier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = laid_out(earlier / FILE_NAME)
-    connection = sqlite3.connect(earlier / FILE_NAME)
-    connection.execute("CREATE TABLE records_2(x)")  # in the way
-    connection.commit()
-    connection.close()
+    whole = migrations._STEPS[LAYOUT - 1]
+
+    def cut_short(connection: sqlite3.Connection) -> None:
+        whole(connection)
+        raise sqlite3.OperationalError("disk I/O error")
+
     collection = Collection(earlier, create=False)
-    with pytest.raises(Exception, match="records_2"), collection.writing(embedder()):
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "_STEPS", {**migrations._STEPS, LAYOUT - 1: cut_short})
+        with pytest.raises(StorageError, match="disk I/O"), collection.writing(embedder()):
+            pass
+    assert laid_out(earlier / FILE_NAME) == before
+    with collection.writing(embedder()):
         pass
     collection.close()
-    connection = sqlite3.connect(earlier / FILE_NAME)
-    connection.execute("DROP TABLE records_2")
-    connection.commit()
-    connection.close()
-    assert laid_out(earlier / FILE_NAME) == before
+    assert laid_out(earlier / FILE_NAME)[0] == LAYOUT
 
 
 def test_a_backup_of_an_earlier_layout_is_restored_in_the_present_one(

@@ -717,3 +717,16 @@ def test_the_sample_of_an_index_lies_among_the_ids_that_there_are(
     assert len(set(asked)) == len(asked) >= 16
     index.close()
     collection.close()
+
+
+def test_papers_put_together_are_one_segment_of_the_full_text_index(
+    collection: Collection,
+) -> None:
+    # FTS5 writes one out at every savepoint: adding then spends a quarter of its time merging.
+    records = [replace(GROKKING, title=f"Paper {n}", doi=f"10.1000/{n}") for n in range(60)]
+    assert put(collection, *records) == ["added"] * 60
+    connection = sqlite3.connect(collection.directory / FILE_NAME)
+    rows = connection.execute("SELECT DISTINCT segid FROM papers_fts_idx").fetchall()
+    connection.close()
+    assert len(rows) == 1
+    assert len(collection.catalog.lexical("grokking")) == 60

@@ -25,6 +25,7 @@ _CATALOG_TABLES = (
 _HISTORY_TABLES = ("conversations", "answers", "feedback")
 # Layout 1 had no runs: see `rag.store.migrations`.
 _ABSENT = {("records", "run"): ("run INTEGER NOT NULL, ", "0")}
+_FORMER = {"papers_fts_insert"}  # up to layout 2
 _MAX_NAMES = 100
 # SQLite and FTS5 write these themselves; they are not read.
 _THEIRS = re.compile(r"sqlite_\w+|papers_fts_(data|idx|docsize|config|content)")
@@ -45,6 +46,7 @@ def copy_catalog(foreign: Path, path: Path) -> None:
         marks = (database.APPLICATION_ID, database.LAYOUT)
         with _attached(target, foreign, marks):
             _copy(target, _CATALOG_TABLES)
+            target.execute("INSERT INTO papers_fts(papers_fts) VALUES ('rebuild')")
             _copy_counters(target)
 
 
@@ -104,7 +106,11 @@ def _layout(connection: sqlite3.Connection, schema: str) -> dict[str, str]:
 
 def _check_layout(ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
     wanted = {name: sql for name, sql in ours.items() if not _THEIRS.fullmatch(name)}
-    given = {name: sql for name, sql in theirs.items() if not _THEIRS.fullmatch(name)}
+    given = {
+        name: sql
+        for name, sql in theirs.items()
+        if not _THEIRS.fullmatch(name) and name not in _FORMER
+    }
     for (table, _), (definition, _) in _ABSENT.items():
         if table in wanted and given.get(table) == wanted[table].replace(definition, ""):
             given[table] = wanted[table]

@@ -4,6 +4,7 @@ Readers take every layout from 1 on as it is; the first writer brings it up, in 
 
 - 1 to 2: a record says in which add its source last gave it (``records.run``). Some catalogs of
   layout 1 have that already.
+- 2 to 3: whoever inserts a paper puts it into the full-text index, not a trigger.
 """
 
 from __future__ import annotations
@@ -37,7 +38,14 @@ def _add_runs(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX records_paper ON records(paper)")
 
 
-_STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _add_runs}
+def _drop_insert_trigger(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TRIGGER papers_fts_insert")
+
+
+_STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    1: _add_runs,
+    2: _drop_insert_trigger,
+}
 
 
 def columns(connection: sqlite3.Connection, table: str) -> list[str]:

@@ -244,18 +244,31 @@ def _load(connection: sqlite3.Connection, number: int) -> StoredPaper:
 
 def _put(connection: sqlite3.Connection, record: Record, run: int) -> Outcome:
     digest = record_hash(record)
-    if _is_current(connection, record.source, digest, run):
+    seen = connection.execute(
+        "SELECT paper, run FROM records WHERE source = ? AND hash = ?", (record.source, digest)
+    ).fetchone()
+    if seen is not None and _is_current(connection, record.source, seen, run):
+        if seen[1] != run:
+            connection.execute(
+                "UPDATE records SET run = ? WHERE source = ? AND hash = ?",
+                (run, record.source, digest),
+            )
         return Outcome.UNCHANGED
     number = _same_paper(connection, record)
     if number is None:
         number, outcome = _insert(connection, record), Outcome.ADDED
     else:
         outcome = _merge(connection, number, record)
-    connection.execute(
-        "INSERT INTO records(source, hash, paper, run) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET paper = excluded.paper, run = excluded.run",
-        (record.source, digest, number, run),
-    )
+    if seen is None:  # no upsert: it would cost what a trigger does, see `rag.store.database`
+        connection.execute(
+            "INSERT INTO records(source, hash, paper, run) VALUES (?, ?, ?, ?)",
+            (record.source, digest, number, run),
+        )
+    else:
+        connection.execute(
+            "UPDATE records SET paper = ?, run = ? WHERE source = ? AND hash = ?",
+            (number, run, record.source, digest),
+        )
     aliases = [*strong_aliases(record), title_alias(record.title)]
     connection.executemany(
         "INSERT OR IGNORE INTO aliases(alias, paper) VALUES (?, ?)",
@@ -269,28 +282,19 @@ def _put(connection: sqlite3.Connection, record: Record, run: int) -> Outcome:
     return outcome
 
 
-def _is_current(connection: sqlite3.Connection, source: str, digest: bytes, run: int) -> bool:
-    """Whether the source gave this very record when it last spoke of the paper.
+def _is_current(
+    connection: sqlite3.Connection, source: str, seen: tuple[int, int], run: int
+) -> bool:
+    """Whether what the source said of a paper in a run (``seen``) is the last it said of it.
 
     A file may hold two versions of one paper: both count as current when it is read again. Only
     a version that an earlier add of the file left behind does not.
     """
-    found = connection.execute(
-        "SELECT paper, run FROM records WHERE source = ? AND hash = ?", (source, digest)
-    ).fetchone()
-    if found is None:
-        return False
-    paper, seen = found
-    if connection.execute(
+    newer = connection.execute(
         "SELECT 1 FROM records WHERE source = ? AND paper = ? AND run > ? AND run < ?",
-        (source, paper, seen, run),
-    ).fetchone():
-        return False
-    if seen != run:
-        connection.execute(
-            "UPDATE records SET run = ? WHERE source = ? AND hash = ?", (run, source, digest)
-        )
-    return True
+        (source, *seen, run),
+    )
+    return newer.fetchone() is None
 
 
 def _same_paper(connection: sqlite3.Connection, record: Record) -> int | None:
@@ -354,6 +358,10 @@ def _insert(connection: sqlite3.Connection, record: Record) -> int:
         ),
     )
     number = int(cursor.lastrowid or 0)
+    connection.execute(
+        "INSERT INTO papers_fts(rowid, title, abstract) VALUES (?, ?, ?)",
+        (number, record.title, record.abstract),
+    )
     connection.execute("DELETE FROM redirects WHERE old_id = ?", (identity,))
     connection.execute("INSERT INTO unembedded(paper) VALUES (?)", (number,))
     _fingerprint(connection, paper_hash(identity, record.title, record.abstract))
@@ -454,6 +462,7 @@ def _refresh_narrow(connection: sqlite3.Connection, number: int) -> None:
         "SELECT source FROM records WHERE paper = ? GROUP BY source ORDER BY min(rowid)",
         (number,),
     )
+    connection.execute("DELETE FROM narrow WHERE paper = ?", (number,))
     _put_narrow(connection, number, json.loads(authors), year, venue, [row[0] for row in sources])
 
 
@@ -466,7 +475,6 @@ def _put_narrow(
     sources: Iterable[str],
 ) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO narrow(paper, year, authors, venue, sources) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO narrow(paper, year, authors, venue, sources) VALUES (?, ?, ?, ?, ?)",
         (number, year, fold("\n".join(authors)), fold(venue or ""), fold("\n".join(sources))),
     )
