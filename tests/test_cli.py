@@ -26,20 +26,24 @@ from ui.terminal import warnings_shown
 OFFLINE = Path(__file__).parent / "offline"
 
 
+def _environ(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a command that cannot leave the machine, with its collections there."""
+    return {
+        **os.environ,
+        "FOOTNOTED_HOME": str(home),
+        "FOOTNOTED_COLLECTION": "sample",
+        "PYTHONPATH": f"{OFFLINE}:{ROOT}",
+        **more,
+    }
+
+
 def footnoted(
     home: Path, *arguments: str, stdin: str = "", **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command in a process that cannot leave the machine."""
     return subprocess.run(
         [sys.executable, "-m", "ui", *arguments],
-        env={
-            **os.environ,
-            "FOOTNOTED_HOME": str(home),
-            "FOOTNOTED_COLLECTION": "sample",
-            "PYTHONPATH": f"{OFFLINE}:{ROOT}",
-            "COLUMNS": "80",
-            **environ,
-        },
+        env=_environ(home, COLUMNS="80") | environ,
         input=stdin,
         capture_output=True,
         text=True,
@@ -53,14 +57,7 @@ def in_terminal(home: Path, *arguments: str) -> tuple[int, str]:
     leader, follower = pty.openpty()
     running = subprocess.Popen(
         [sys.executable, "-m", "ui", *arguments],
-        env={
-            **os.environ,
-            "FOOTNOTED_HOME": str(home),
-            "FOOTNOTED_COLLECTION": "sample",
-            "PYTHONPATH": f"{OFFLINE}:{ROOT}",
-            "TERM": "xterm",
-            "COLUMNS": "150",
-        },
+        env=_environ(home, TERM="xterm", COLUMNS="150"),
         stdout=subprocess.DEVNULL,
         stderr=follower,
     )
